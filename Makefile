@@ -1,0 +1,118 @@
+# ssmbench: state-space-model kernels, checked, timed, compared. `make help` prints the verbs.
+
+BUILD    := build
+SUITE    := speedup
+BUDGET   := 200
+PACKAGES := build-essential git clang-format libcriterion-dev libinih-dev libjansson-dev librandom123-dev
+
+MARCH    := native
+OPTIMISE := -O3 -march=$(MARCH)
+WARNINGS := -Wall -Wextra -Wshadow -Wno-missing-field-initializers $(if $(CI),-Werror)
+CFLAGS   := -std=c11 -D_GNU_SOURCE $(OPTIMISE) -g -fopenmp -Wpedantic \
+            -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WARNINGS) -I$(BUILD)
+LDLIBS   := -linih -ljansson -lgomp -lm -ldl
+
+# One object a file; the wildcards are the only lists of files there are.
+c_files   := $(filter-out %_test.c,$(wildcard kernels/*/*.c reference/*.c harness/*.c))
+cu_files  := $(wildcard kernels/*/*.cu)
+tests     := $(wildcard kernels/*/*_test.c reference/*_test.c harness/*_test.c)
+headers   := $(wildcard kernels/*.h kernels/*/*.h kernels/*/*.cuh)
+formatted := $(wildcard kernels/*.h reference/*.[ch] harness/*.[ch] harness/*.cu kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
+
+# With nvcc: the architectures of the GPUs found, or all that this nvcc knows of a usual set.
+NVCC := $(shell command -v nvcc)
+ifneq ($(NVCC),)
+gpus      := $(shell nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | tr -d . | sort -u)
+known     := $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch))
+ARCH      := $(or $(gpus),$(filter $(known),80 86 89 90 100 120))
+NVCCFLAGS := -std=c++17 -O3 -lineinfo -I$(BUILD) -DSSMBENCH_ARCH='"$(ARCH)"' -MMD -MP --threads 2 \
+             -Xcompiler -Wall,-Wextra,-Wno-missing-field-initializers $(if $(CI),-Werror all-warnings) \
+             $(foreach a,$(ARCH),-gencode arch=compute_$a,code=sm_$a) \
+             -gencode arch=compute_$(lastword $(ARCH)),code=compute_$(lastword $(ARCH))
+cuda_objects := $(cu_files:%=$(BUILD)/%.o) $(BUILD)/harness/backend_cuda.cu.o
+CFLAGS    += -DSSMBENCH_CUDA
+LDLIBS    += -L$(dir $(NVCC))../lib64 -lcudart_static -lrt -lpthread -lstdc++
+endif
+
+objects   := $(c_files:%=$(BUILD)/%.o) $(cuda_objects)
+generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc version.h)
+
+.PHONY: all deps verify bench table readme record test mutants lint format bundle clean help FORCE
+
+all: $(BUILD)/ssmbench ## build build/ssmbench: CPU variants, and CUDA ones where nvcc is
+	$(if $(NVCC),,@echo "ssmbench: no nvcc on the PATH: built for the CPU only")
+
+deps: ## install the Debian packages that are missing, or say what to install elsewhere
+	@harness/deps.sh $(PACKAGES)
+
+verify: all ## check every variant: make verify SUITE="quick edge"
+	$(BUILD)/ssmbench verify $(if $(filter command line,$(origin SUITE)),$(SUITE),quick)
+
+bench: all ## check, time and print the speedup table: make bench SUITE=speedup BUDGET=200
+	$(BUILD)/ssmbench bench $(SUITE) --budget $(BUDGET) --out $(BUILD)/results/$(SUITE).jsonl
+	@echo
+	@$(BUILD)/ssmbench table speedup $(BUILD)/results/$(SUITE).jsonl
+
+table: all ## print the speedup table of RESULTS (default: all committed rows)
+	@$(BUILD)/ssmbench table speedup $(or $(RESULTS),$(wildcard results/*/*.jsonl))
+
+record: all ## bench SUITE into results/MACHINE/ anew, for a commit, and rewrite the tables
+	rm -f results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl
+	$(BUILD)/ssmbench bench $(SUITE) --budget $(BUDGET) --out results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl
+	$(MAKE) readme
+
+readme: all ## rewrite the generated parts of README.md and docs/ from results/
+	harness/generated.sh $(BUILD)/ssmbench README.md $(wildcard docs/*.md)
+
+test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criterion's summary
+	harness/generated.sh --check $(BUILD)/ssmbench README.md $(wildcard docs/*.md)
+	@$(BUILD)/ssmbench table stale $(wildcard results/*/*.jsonl)
+	$(BUILD)/ssmbench verify quick edge --backend cpu > $(BUILD)/verify.log || { grep -v ^PASS $(BUILD)/verify.log; exit 1; }
+	@tail -n 1 $(BUILD)/verify.log
+	harness/mutants.sh $(BUILD) kernels/*/*.c
+	SSMBENCH=$(BUILD)/ssmbench $(BUILD)/tests
+
+mutants: all ## delete every line of every CPU kernel's loops in turn: verify has to notice
+	harness/mutants.sh $(BUILD) $(or $(FILES),$(wildcard kernels/*/*.c))
+
+lint: ## check the formatting (clang-format 14)
+	@harness/format.sh --check $(formatted)
+
+format: ## format all sources (clang-format 14)
+	@harness/format.sh $(formatted)
+
+bundle: ## gather a binary for another machine of this kind, with what it needs, in build/bundle
+	$(MAKE) BUILD=$(BUILD)/portable MARCH=$(if $(filter x86_64,$(shell uname -m)),x86-64-v3,armv8-a) all
+	harness/bundle.sh $(BUILD)/portable/ssmbench $(BUILD)/bundle
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+help: ## print this
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
+
+$(BUILD)/ssmbench: $(objects)
+	$(CC) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/tests: $(filter-out $(BUILD)/harness/main.c.o,$(objects)) $(tests:%=$(BUILD)/%.o)
+	$(CC) -o $@ $^ -lcriterion $(LDLIBS)
+
+$(BUILD)/%.c.o: %.c | $(generated)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/%.cu.o: %.cu | $(generated)
+	@mkdir -p $(@D)
+	$(NVCC) $(NVCCFLAGS) -c $< -o $@
+
+# Generated files change only when what they say does.
+.SECONDARY: $(generated)
+$(BUILD)/%.inc: FORCE
+	@mkdir -p $(@D)
+	@harness/inventory.sh $* $(if $(NVCC),cuda) > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(BUILD)/version.h: FORCE
+	@mkdir -p $(@D)
+	@harness/version.sh "$$($(CC) --version | head -n 1)" "$(OPTIMISE)" "$(or $(ARCH),none)" > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

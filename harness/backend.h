@@ -1,0 +1,93 @@
+/* A place where variants run: memory, inputs, launches, clocks. */
+#ifndef SSMBENCH_BACKEND_H
+#define SSMBENCH_BACKEND_H
+
+#include "../kernels/kernel.h"
+#include "../reference/operation.h"
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a row says about its machine. Numbers that are not known are 0. */
+struct machine {
+    char name[256];    /* "NVIDIA H100 80GB HBM3", "AMD EPYC" */
+    char slug[64];     /* "h100", "amd-epyc": the folder below results/ */
+    char driver[32];   /* of the GPU */
+    char cuda[32];     /* runtime version */
+    char ecc[8];       /* "on" or "off" */
+    int units;         /* multiprocessors, or threads used */
+    int clock_mhz;     /* of the multiprocessors, now */
+    int clock_max_mhz; /* the highest they may take */
+    int power_cap_w;
+    double memory_bytes; /* in all */
+    double cache_bytes;  /* of the last level: L2, or the largest CPU cache */
+};
+
+/* One run of a variant. */
+struct launch {
+    const struct variant *variant;
+    const void *problem;
+    void *const *tensor;
+    void *workspace;
+};
+
+/* Functions that return int return 0 or an error that describe() turns into words. */
+struct backend {
+    const char *name;
+    bool timed; /* false: for correctness only */
+
+    /* NULL when the backend can run here, else a sentence that says what is missing. */
+    const char *(*missing)(void);
+
+    void (*machine)(struct machine *machine);
+    size_t (*memory_free)(void);
+    void *(*allocate)(size_t bytes); /* NULL when there is not enough */
+    void (*release)(void *memory);
+    int (*set)(void *memory, int byte, size_t bytes);
+    int (*upload)(void *memory, const void *host, size_t bytes);
+    int (*download)(void *host, const void *memory, size_t bytes);
+
+    /* Fills `elements` elements with their values by the Philox stream of `key`. */
+    int (*generate)(void *memory, const struct fill *fill, enum dtype dtype, int64_t elements,
+                    uint64_t key);
+
+    /* Runs once and waits. With `cold`, 2 times the last-level cache is written first. *time_ms is
+     * the time between start and end of the run on the backend's clock. */
+    int (*run)(const struct launch *launch, bool cold, double *time_ms);
+
+    /* Measures bytes read plus bytes written a second of a large copy, in GB/s (1e9). */
+    int (*copy_gbs)(double *gbs);
+
+    const char *(*describe)(int error);
+};
+
+extern const struct backend backend_cpu, backend_cuda;
+
+/* NULL-terminated, in the order in which they are used. */
+extern const struct backend *const BACKENDS[];
+
+/* The values of an input tensor by Random123 on all CPU threads: what generate() of every backend
+ * has to equal bit for bit. */
+void inputs_generate(void *memory, const struct fill *fill, enum dtype dtype, int64_t elements,
+                     uint64_t key);
+
+/* The Philox key of tensor `tensor` of a problem with that seed. */
+uint64_t inputs_key(int64_t seed, int tensor);
+
+/* Bytes of main memory that a process can still take. */
+size_t host_memory_free(void);
+
+/* Lower-case words of a machine's name joined by '-', without vendor marks and memory sizes. */
+void machine_slug(const char *name, char *slug, size_t size);
+
+/* Reads clocks, power cap, ECC and driver of a GPU through the driver's management library, where
+ * there is one. `bus` is its PCI bus id. */
+void nvml_machine(const char *bus, struct machine *machine);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

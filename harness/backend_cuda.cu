@@ -1,0 +1,226 @@
+/* The GPU: device 0 of what CUDA_VISIBLE_DEVICES leaves, the default stream. */
+#include "../kernels/device/launch.cuh"
+#include "backend.h"
+#include "fill.h"
+
+#include <algorithm>
+#include <curand_kernel.h>
+#include <stdio.h>
+#include <vector>
+
+enum { THREADS = 256, FLUSH_TIMES = 2, COPY_ROUNDS = 21 };
+static const size_t COPY_BYTES = (size_t)1 << 30;
+
+#define RETURN_IF_ERROR(call)                                                                      \
+    do {                                                                                           \
+        const int error_ = (int)(call);                                                            \
+        if (error_)                                                                                \
+            return error_;                                                                         \
+    } while (0)
+
+static __global__ void probe(void)
+{
+}
+
+static char sentence[512];
+
+/* "no kernel image": names the GPU, the architectures of this binary and the cure. */
+static const char *wrong_architecture(int major, int minor)
+{
+    snprintf(sentence, sizeof sentence,
+             "the GPU is sm_%d%d, and this binary holds kernels for %s only: expected a binary "
+             "built with `make clean all ARCH=%d%d`",
+             major, minor, SSMBENCH_ARCH, major, minor);
+    return sentence;
+}
+
+static const char *missing(void)
+{
+    static bool asked;
+    static const char *answer;
+    if (asked)
+        return answer;
+    asked = true;
+    int devices = 0, major = 0, minor = 0;
+    cudaError_t error = cudaGetDeviceCount(&devices);
+    if (error || !devices) {
+        snprintf(sentence, sizeof sentence, "no GPU (%s): expected one that nvidia-smi lists",
+                 error ? cudaGetErrorString(error) : "none listed");
+        return answer = sentence;
+    }
+    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
+    cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0);
+    probe<<<1, 1>>>();
+    error = cudaGetLastError();
+    if (!error)
+        error = cudaDeviceSynchronize();
+    if (error == cudaErrorNoKernelImageForDevice || error == cudaErrorUnsupportedPtxVersion)
+        return answer = wrong_architecture(major, minor);
+    if (error) {
+        snprintf(sentence, sizeof sentence, "the GPU does not run an empty kernel: %s",
+                 cudaGetErrorString(error));
+        answer = sentence;
+    }
+    return answer;
+}
+
+static size_t cache_bytes(void)
+{
+    int bytes = 0;
+    cudaDeviceGetAttribute(&bytes, cudaDevAttrL2CacheSize, 0);
+    return (size_t)bytes;
+}
+
+static void machine(struct machine *m)
+{
+    cudaDeviceProp properties;
+    char bus[32] = "";
+    int runtime = 0, ecc = 0;
+    size_t free_bytes, total = 0;
+    memset(m, 0, sizeof *m);
+    cudaGetDeviceProperties(&properties, 0);
+    cudaDeviceGetPCIBusId(bus, sizeof bus, 0);
+    cudaRuntimeGetVersion(&runtime);
+    cudaDeviceGetAttribute(&ecc, cudaDevAttrEccEnabled, 0);
+    cudaMemGetInfo(&free_bytes, &total);
+    snprintf(m->name, sizeof m->name, "%s", properties.name);
+    machine_slug(m->name, m->slug, sizeof m->slug);
+    snprintf(m->cuda, sizeof m->cuda, "%d.%d", runtime / 1000, runtime % 1000 / 10);
+    snprintf(m->ecc, sizeof m->ecc, "%s", ecc ? "on" : "off");
+    m->units = properties.multiProcessorCount;
+    m->memory_bytes = (double)total;
+    m->cache_bytes = (double)cache_bytes();
+    nvml_machine(bus, m);
+}
+
+static size_t memory_free(void)
+{
+    size_t free_bytes = 0, total;
+    return cudaMemGetInfo(&free_bytes, &total) ? 0 : free_bytes;
+}
+
+static void *allocate(size_t bytes)
+{
+    void *memory = NULL;
+    if (!cudaMalloc(&memory, bytes ? bytes : 1))
+        return memory;
+    cudaGetLastError(); /* out of memory is not sticky: forget it */
+    return NULL;
+}
+
+static void release(void *memory)
+{
+    cudaFree(memory);
+}
+
+static int set(void *memory, int byte, size_t bytes)
+{
+    return cudaMemset(memory, byte, bytes);
+}
+
+static int upload(void *memory, const void *host, size_t bytes)
+{
+    return cudaMemcpy(memory, host, bytes, cudaMemcpyHostToDevice);
+}
+
+static int download(void *host, const void *memory, size_t bytes)
+{
+    return cudaMemcpy(host, memory, bytes, cudaMemcpyDeviceToHost);
+}
+
+static __global__ void fill_kernel(void *memory, const struct fill fill, enum dtype dtype,
+                                   int64_t elements, uint2 key)
+{
+    const int64_t i = thread_index();
+    if (i >= elements)
+        return;
+    const uint4 counter = make_uint4((uint32_t)i, (uint32_t)((uint64_t)i >> 32), 0, 0);
+    const uint4 block = curand_Philox4x32_10(counter, key);
+    const uint32_t word[4] = {block.x, block.y, block.z, block.w};
+    dtype_store(memory, dtype, i, fill_value(&fill, i, word));
+}
+
+static int generate(void *memory, const struct fill *fill, enum dtype dtype, int64_t elements,
+                    uint64_t key)
+{
+    const uint2 philox_key = make_uint2((uint32_t)key, (uint32_t)(key >> 32));
+    RETURN_IF_ERROR(launch(fill_kernel, blocks_for(elements, THREADS), THREADS, 0, NULL, memory,
+                           *fill, dtype, elements, philox_key));
+    return cudaDeviceSynchronize();
+}
+
+static int flush_cache(void)
+{
+    static void *flush;
+    const size_t bytes = FLUSH_TIMES * cache_bytes();
+    static int byte;
+    if (!flush)
+        RETURN_IF_ERROR(cudaMalloc(&flush, bytes));
+    return cudaMemsetAsync(flush, ++byte & 0xff, bytes, 0);
+}
+
+static int run(const struct launch *launch, bool cold, double *time_ms)
+{
+    static cudaEvent_t start, stop;
+    float elapsed_ms = 0;
+    *time_ms = 0;
+    if (!start) {
+        RETURN_IF_ERROR(cudaEventCreate(&start));
+        RETURN_IF_ERROR(cudaEventCreate(&stop));
+    }
+    if (cold)
+        RETURN_IF_ERROR(flush_cache());
+    RETURN_IF_ERROR(cudaEventRecord(start, 0));
+    RETURN_IF_ERROR(launch->variant->run(launch->problem, launch->tensor, launch->workspace, NULL));
+    RETURN_IF_ERROR(cudaEventRecord(stop, 0));
+    RETURN_IF_ERROR(cudaDeviceSynchronize());
+    RETURN_IF_ERROR(cudaEventElapsedTime(&elapsed_ms, start, stop));
+    *time_ms = elapsed_ms;
+    return 0;
+}
+
+static int copy_gbs(double *gbs)
+{
+    void *from = allocate(COPY_BYTES), *to = allocate(COPY_BYTES);
+    std::vector<float> time_ms(COPY_ROUNDS);
+    int error = from && to ? 0 : (int)cudaErrorMemoryAllocation;
+    cudaEvent_t start = NULL, stop = NULL;
+    if (!error)
+        error = cudaEventCreate(&start) || cudaEventCreate(&stop);
+    for (int round = 0; round < COPY_ROUNDS && !error; round++) {
+        cudaEventRecord(start, 0);
+        cudaMemcpyAsync(to, from, COPY_BYTES, cudaMemcpyDeviceToDevice, 0);
+        cudaEventRecord(stop, 0);
+        error = cudaDeviceSynchronize();
+        cudaEventElapsedTime(&time_ms[(size_t)round], start, stop);
+    }
+    std::nth_element(time_ms.begin(), time_ms.begin() + COPY_ROUNDS / 2, time_ms.end());
+    *gbs = error ? 0 : 2.0 * (double)COPY_BYTES / time_ms[COPY_ROUNDS / 2] * 1e-6;
+    cudaEventDestroy(start);
+    cudaEventDestroy(stop);
+    cudaFree(from);
+    cudaFree(to);
+    return error;
+}
+
+static const char *describe(int error)
+{
+    return cudaGetErrorString((cudaError_t)error);
+}
+
+extern "C" const struct backend backend_cuda = {
+    .name = "cuda",
+    .timed = true,
+    .missing = missing,
+    .machine = machine,
+    .memory_free = memory_free,
+    .allocate = allocate,
+    .release = release,
+    .set = set,
+    .upload = upload,
+    .download = download,
+    .generate = generate,
+    .run = run,
+    .copy_gbs = copy_gbs,
+    .describe = describe,
+};

@@ -1,0 +1,24 @@
+/* A campaign: every matching variant on every matching case, checked and, for `bench`, timed. */
+#ifndef SSMBENCH_CAMPAIGN_H
+#define SSMBENCH_CAMPAIGN_H
+
+#include "backend.h"
+#include "cases.h"
+#include "registry.h"
+
+struct campaign_options {
+    char *const *suites;             /* names or paths, NULL-terminated; without any: `quick` */
+    const char *op, *variant, *item; /* POSIX extended regular expressions, or NULL for all */
+    const char *backends;            /* comma-separated, or NULL for all that can run */
+    const char *out;                 /* rows are appended here, or NULL */
+    bool bench;                      /* time what is correct */
+    double budget_s; /* leave out and name what does not fit in this time or in memory; 0: no */
+};
+
+/* Reads the cases of the suites; false with a sentence. */
+bool campaign_cases(char *const *suites, struct case_list *list, struct message *message);
+
+/* Runs it and returns the exit status of the process. */
+int campaign_run(const struct campaign_options *options);
+
+#endif

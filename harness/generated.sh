@@ -1,0 +1,43 @@
+#!/bin/sh
+# generated.sh [--check] SSMBENCH FILE...: rewrites what stands between
+#     <!-- generated: ARGUMENTS -->   and   <!-- end of generated -->
+# with what `ssmbench ARGUMENTS` prints. With --check, says what is out of date and fails.
+set -eu
+check=
+if [ "$1" = --check ]; then
+    check=1
+    shift
+fi
+ssmbench=$1
+shift
+status=0
+for file in "$@"; do
+    new=$(mktemp)
+    while IFS= read -r line; do
+        case $line in
+        '<!-- generated: '*' -->')
+            arguments=${line#<!-- generated: }
+            printf '%s\n\n' "$line"
+            # shellcheck disable=SC2086
+            eval "$ssmbench ${arguments% -->}" || exit 1
+            printf '\n'
+            while IFS= read -r line && [ "$line" != '<!-- end of generated -->' ]; do :; done
+            printf '%s\n' "$line"
+            ;;
+        *) printf '%s\n' "$line" ;;
+        esac
+    done < "$file" > "$new"
+    if cmp -s "$new" "$file"; then
+        rm "$new"
+    elif [ -n "$check" ]; then
+        echo "$file: a generated part does not match results/: run \`make readme\`"
+        diff "$file" "$new" | head -n 10
+        rm "$new"
+        status=1
+    else
+        cat "$new" > "$file"
+        rm "$new"
+        echo "rewrote $file"
+    fi
+done
+exit $status

@@ -1,0 +1,90 @@
+#include "grid.h"
+#include "message.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+void grid_row(struct grid *grid, int columns)
+{
+    if (!grid->rows)
+        grid->columns = columns;
+    grid->rows++;
+    grid->cell = realloc(grid->cell, (size_t)grid->rows * (size_t)grid->columns * sizeof(char *));
+    if (!grid->cell)
+        abort();
+    for (int i = 0; i < grid->columns; i++)
+        grid->cell[(grid->rows - 1) * grid->columns + i] = strdup("");
+}
+
+void grid_set(struct grid *grid, int column, const char *format, ...)
+{
+    char **cell = &grid->cell[(grid->rows - 1) * grid->columns + column];
+    va_list arguments;
+    free(*cell);
+    va_start(arguments, format);
+    if (vasprintf(cell, format, arguments) < 0)
+        abort();
+    va_end(arguments);
+}
+
+/* Characters, not bytes, of a UTF-8 text. */
+static int width(const char *text)
+{
+    int count = 0;
+    for (; *text; text++)
+        count += (*text & 0xc0) != 0x80;
+    return count;
+}
+
+static void print_csv(const char *text, FILE *stream)
+{
+    if (!strpbrk(text, ",\"\n")) {
+        fputs(text, stream);
+        return;
+    }
+    fputc('"', stream);
+    for (; *text; text++)
+        fprintf(stream, *text == '"' ? "\"\"" : "%c", *text);
+    fputc('"', stream);
+}
+
+void grid_print(const struct grid *grid, enum grid_format format, FILE *stream)
+{
+    for (int row = 0; row < grid->rows; row++) {
+        char **cells = &grid->cell[row * grid->columns];
+        for (int i = 0; i < grid->columns; i++) {
+            int widest = 0;
+            for (int other = 0; other < grid->rows; other++) {
+                const int w = width(grid->cell[other * grid->columns + i]);
+                widest = w > widest ? w : widest;
+            }
+            const int pad = widest - width(cells[i]);
+            if (format == GRID_CSV) {
+                fputs(i ? "," : "", stream);
+                print_csv(cells[i], stream);
+            } else if (format == GRID_MARKDOWN) {
+                fprintf(stream, "%s %s |", i ? "" : "|", cells[i]);
+            } else if (i == 0 || format == GRID_LIST) {
+                const int behind = i + 1 < grid->columns ? pad : 0;
+                fprintf(stream, "%s%s%*s", i ? "  " : "", cells[i], behind, "");
+            } else {
+                fprintf(stream, "  %*s%s", pad, "", cells[i]);
+            }
+        }
+        fputc('\n', stream);
+        if (row == 0 && format == GRID_MARKDOWN) {
+            for (int i = 0; i < grid->columns; i++)
+                fputs(i ? "---:|" : "|---|", stream);
+            fputc('\n', stream);
+        }
+    }
+}
+
+void grid_free(struct grid *grid)
+{
+    for (int i = 0; i < grid->rows * grid->columns; i++)
+        free(grid->cell[i]);
+    free(grid->cell);
+    *grid = (struct grid){0};
+}

@@ -1,0 +1,38 @@
+#!/bin/sh
+# inventory.sh operations|variants|sources [cuda]: what the folders hold, as lines of C. With cuda,
+# variants lists .cu files too; sources always does.
+set -eu
+case $1 in
+operations)
+    for file in reference/*.c; do
+        case $file in *_test.c) continue ;; esac
+        echo "OPERATION($(basename "$file" .c))"
+    done
+    ;;
+variants)
+    for file in kernels/*/*.c ${2:+kernels/*/*.cu}; do
+        case $file in *_test.c) continue ;; esac
+        op=$(basename "$(dirname "$file")")
+        case $file in
+        *.cu) echo "ENTRY($op, $(basename "$file" .cu), cuda)" ;;
+        *) echo "ENTRY($op, $(basename "$file" .c), cpu)" ;;
+        esac
+    done
+    ;;
+sources)
+    # The file and the headers below kernels/ that it includes, kernel.h apart, without comments and
+    # white space. -MG takes headers that are not installed, such as CUDA's, for granted.
+    for file in kernels/*/*.c kernels/*/*.cu; do
+        case $file in *_test.c) continue ;; esac
+        op=$(basename "$(dirname "$file")")
+        case $file in *.cu) name=$(basename "$file" .cu)@cuda ;; *) name=$(basename "$file" .c)@cpu ;; esac
+        parts=$(${CC:-cc} -x c -MM -MG "$file" | tr -d '\\\n' | cut -d: -f2 | tr -s ' ' '\n' |
+            grep kernels/ | grep -v 'kernels/.*kernel\.h' | sort)
+        [ -n "$parts" ] || parts=$file
+        hash=$(for part in "$file" $parts; do
+            if [ -e "$part" ]; then ${CC:-cc} -x c -fpreprocessed -dD -E -P "$part" 2>/dev/null; fi
+        done | tr -d '[:space:]' | sha256sum | cut -c1-16)
+        echo "SOURCE(\"$op/$name\", \"$hash\")"
+    done
+    ;;
+esac

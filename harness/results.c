@@ -1,0 +1,209 @@
+#include "results.h"
+#include "version.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static void make_parents(const char *path)
+{
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%s", path);
+    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(folder, 0777);
+        *slash = '/';
+    }
+}
+
+/* Bytes of a file of `end` bytes up to and with its last newline. */
+static off_t whole_lines(int file, off_t end)
+{
+    char byte;
+    while (end > 0 && pread(file, &byte, 1, end - 1) == 1 && byte != '\n')
+        end--;
+    return end;
+}
+
+bool results_open(struct results *results, const char *path, struct message *message)
+{
+    *results = (struct results){path, -1};
+    if (!path)
+        return true;
+    make_parents(path);
+    results->file = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    if (results->file < 0)
+        return refuse(message, "%s: %s: expected a file that can be written", path,
+                      strerror(errno));
+    const off_t end = lseek(results->file, 0, SEEK_END), whole = whole_lines(results->file, end);
+    if (whole == end)
+        return true;
+    complain(EXIT_WELL, "%s: the last row was cut off and is dropped", path);
+    if (ftruncate(results->file, whole))
+        return refuse(message, "%s: %s: expected a file that can be written", path,
+                      strerror(errno));
+    return true;
+}
+
+bool results_append(struct results *results, const json_t *row, struct message *message)
+{
+    if (results->file < 0)
+        return true;
+    char *text = json_dumps(row, JSON_COMPACT | JSON_REAL_PRECISION(7));
+    if (!text)
+        return refuse(message, "%s: a row could not be written as JSON", results->path);
+    const size_t length = strlen(text);
+    text[length] = '\n';
+    size_t written = 0;
+    while (written < length + 1) {
+        const ssize_t count = write(results->file, text + written, length + 1 - written);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            break;
+        written += (size_t)count;
+    }
+    const bool good = written == length + 1 && (!fdatasync(results->file) || errno == EINVAL);
+    free(text);
+    return good || refuse(message, "%s: %s: expected room for a row; the rows before it are kept",
+                          results->path, strerror(errno));
+}
+
+void results_close(struct results *results)
+{
+    if (results->file >= 0)
+        close(results->file);
+    results->file = -1;
+}
+
+/* A number, or null when it is not finite. */
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static void set_known(json_t *object, const char *key, double value)
+{
+    if (value > 0)
+        json_object_set_new(object, key, number(value));
+}
+
+json_t *results_machine(const struct backend *backend, double copy_gbs)
+{
+    struct machine m, host;
+    backend->machine(&m);
+    backend_cpu.machine(&host);
+    json_t *object = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s}", "name", m.name, "slug", m.slug,
+                               "cpu", host.name, "threads", host.units, "compiler",
+                               SSMBENCH_COMPILER, "flags", SSMBENCH_FLAGS);
+    if (m.cuda[0]) {
+        json_object_set_new(object, "cuda", json_string(m.cuda));
+        json_object_set_new(object, "arch", json_string(SSMBENCH_ARCH));
+        json_object_set_new(object, "driver", json_string(m.driver));
+        json_object_set_new(object, "ecc", json_string(m.ecc));
+        json_object_set_new(object, "multiprocessors", json_integer(m.units));
+    }
+    set_known(object, "clock_mhz", m.clock_mhz);
+    set_known(object, "clock_max_mhz", m.clock_max_mhz);
+    set_known(object, "power_cap_w", m.power_cap_w);
+    set_known(object, "memory_gb", m.memory_bytes * 1e-9);
+    set_known(object, "cache_mb", m.cache_bytes * 1e-6);
+    set_known(object, "copy_gbs", copy_gbs);
+    return object;
+}
+
+json_t *results_keys(const struct test_case *item)
+{
+    json_t *keys = json_object();
+    for (const struct key *key = item->op->keys; key->name; key++) {
+        char text[64];
+        key_print(key, item->problem, text, sizeof text);
+        if (key->kind == KEY_WHOLE)
+            json_object_set_new(keys, key->name, json_integer(strtoll(text, NULL, 10)));
+        else if (key->kind == KEY_REAL)
+            json_object_set_new(keys, key->name, json_real(strtod(text, NULL)));
+        else
+            json_object_set_new(keys, key->name, json_string(text));
+    }
+    return keys;
+}
+
+static json_t *check_json(const struct test_case *item, const struct outcome *outcome)
+{
+    json_t *check = json_pack("{s:s}", "status", STATUS_NAMES[outcome->status]);
+    if (outcome->status != STATUS_PASS)
+        json_object_set_new(check, "detail", json_string(outcome->detail));
+    if (outcome->error < 0)
+        return check;
+    struct tensor tensor[MAX_TENSORS];
+    json_t *errors = json_object();
+    item->op->tensors(item->problem, tensor);
+    for (int i = 0; i < item->op->tensor_count; i++)
+        if (tensor[i].output && tensor[i].present)
+            json_object_set_new(errors, tensor[i].name, number(outcome->tensor_error[i]));
+    json_object_set_new(check, "error", number(outcome->error));
+    json_object_set_new(check, "errors", errors);
+    return check;
+}
+
+static json_t *time_json(const struct timing *timing)
+{
+    const struct summary *s = &timing->summary;
+    json_t *samples = json_array();
+    for (int i = 0; i < s->count; i++)
+        json_array_append_new(samples, json_real(timing->sample_ms[i]));
+    json_t *time = json_pack("{s:i, s:s, s:s, s:s}", "count", s->count, "cache", "cold", "warmup",
+                             timing->warmup, "stop", timing->stop);
+    json_object_set_new(time, "min_ms", number(s->min));
+    json_object_set_new(time, "q1_ms", number(s->q1));
+    json_object_set_new(time, "median_ms", number(s->median));
+    json_object_set_new(time, "q3_ms", number(s->q3));
+    json_object_set_new(time, "max_ms", number(s->max));
+    json_object_set_new(time, "low_ms", number(s->low));
+    json_object_set_new(time, "high_ms", number(s->high));
+    if (s->count <= 60)
+        json_object_set_new(time, "samples_ms", samples);
+    else
+        json_decref(samples);
+    return time;
+}
+
+json_t *results_row(const char *verb, const struct test_case *item, const struct entry *entry,
+                    const json_t *machine, const struct outcome *outcome)
+{
+    const time_t now = time(NULL);
+    char date[32], repeat[1024];
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+    snprintf(repeat, sizeof repeat, "ssmbench %s %s --case '^%s$' --variant '^%s$'", verb,
+             item->suite, item->name, entry->full);
+
+    const struct cost cost = item->op->cost(item->problem);
+    json_t *row =
+        json_pack("{s:i, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:s}", "schema", SCHEMA, "date", date,
+                  "commit", SSMBENCH_COMMIT, "dirty", SSMBENCH_DIRTY, "op", entry->op, "variant",
+                  entry->name, "backend", entry->backend, "source", source_hash(entry->full),
+                  "grade", entry->variant->grade == GRADE_EXACT ? "exact" : "reduced");
+    json_object_set_new(row, "suite", json_string(item->suite));
+    json_object_set_new(row, "case", json_string(item->name));
+    json_object_set_new(row, "keys", results_keys(item));
+    json_object_set_new(row, "check", check_json(item, outcome));
+    json_object_set_new(row, "bytes", json_integer((json_int_t)cost.bytes));
+    json_object_set_new(row, "flops", json_integer((json_int_t)cost.flops));
+    json_object_set_new(row, "exps", json_integer((json_int_t)cost.exps));
+    json_object_set_new(row, "workspace_bytes", json_integer((json_int_t)outcome->workspace_bytes));
+    if (outcome->timed) {
+        const double gbs = cost.bytes / outcome->timing.summary.median * 1e-6;
+        const double copy = json_number_value(json_object_get(machine, "copy_gbs"));
+        json_object_set_new(row, "time", time_json(&outcome->timing));
+        json_object_set_new(row, "gbs", number(gbs));
+        json_object_set_new(row, "copy_fraction", number(copy > 0 ? gbs / copy : NAN));
+    }
+    json_object_set_new(row, "machine", json_deep_copy(machine));
+    json_object_set_new(row, "repeat", json_string(repeat));
+    return row;
+}

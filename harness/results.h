@@ -1,0 +1,46 @@
+/* Results: one JSON object a line, appended and synced as soon as it is known. docs/measuring.md
+ * defines the fields. */
+#ifndef SSMBENCH_RESULTS_H
+#define SSMBENCH_RESULTS_H
+
+#include "trial.h"
+#include <jansson.h>
+
+enum { SCHEMA = 1 };
+
+struct results {
+    const char *path;
+    int file; /* -1: rows are not kept */
+};
+
+/* Opens `path` for appending, making its folders. NULL keeps nothing. */
+bool results_open(struct results *results, const char *path, struct message *message);
+
+/* Appends the row in one write and waits until it is on the disk. */
+bool results_append(struct results *results, const json_t *row, struct message *message);
+
+void results_close(struct results *results);
+
+/* What all rows of one backend in one run share: machine, build, measured roof. */
+json_t *results_machine(const struct backend *backend, double copy_gbs);
+
+/* The row of an outcome. `verb` is the word of the command that repeats it. */
+json_t *results_row(const char *verb, const struct test_case *item, const struct entry *entry,
+                    const json_t *machine, const struct outcome *outcome);
+
+/* The keys of a case as an object: what distinguishes its rows. */
+json_t *results_keys(const struct test_case *item);
+
+/* Appends the rows of the files, in order, to an array. A last line that was cut off is left out
+ * with a warning; anything else that is not a row is refused with file and line. */
+bool results_read(json_t *rows, const char *path, struct message *message);
+
+/* A member at a dotted path ("time.median_ms"); NULL when it is not there. */
+json_t *results_get(const json_t *row, const char *path);
+const char *results_text(const json_t *row, const char *path); /* "" when absent */
+double results_number(const json_t *row, const char *path);    /* NaN when absent */
+
+/* True when the variant of this row has no sources any more, or other ones. */
+bool results_stale(const json_t *row);
+
+#endif

@@ -1,0 +1,60 @@
+#include "stats.h"
+#include "message.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int compare(const void *left, const void *right)
+{
+    const double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+double quantile(const double sorted[], int count, double q)
+{
+    const double at = q * (count - 1);
+    const int below = (int)at, above = below + 1 < count ? below + 1 : below;
+    return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
+}
+
+int median_interval(int count, int *low, int *high)
+{
+    /* P(fewer than k of the samples lie below the median), summed until it would pass 2.5 %. */
+    double tail = 0;
+    int k = 0;
+    while (k < count / 2) {
+        tail +=
+            exp(lgamma(count + 1.0) - lgamma(k + 1.0) - lgamma(count - k + 1.0) - count * log(2.0));
+        if (!(tail <= 0.025))
+            break;
+        k++;
+    }
+    *low = k - 1;
+    *high = count - k;
+    return k > 0;
+}
+
+struct summary summarise(const double sample[], int count)
+{
+    struct summary s = {.count = count, .low = NAN, .high = NAN};
+    if (count < 1) {
+        s.min = s.q1 = s.median = s.q3 = s.max = NAN;
+        return s;
+    }
+    double *sorted = must_allocate((size_t)count, sizeof *sorted);
+    memcpy(sorted, sample, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, compare);
+    s.min = sorted[0];
+    s.q1 = quantile(sorted, count, 0.25);
+    s.median = quantile(sorted, count, 0.5);
+    s.q3 = quantile(sorted, count, 0.75);
+    s.max = sorted[count - 1];
+    int low, high;
+    if (median_interval(count, &low, &high)) {
+        s.low = sorted[low];
+        s.high = sorted[high];
+    }
+    free(sorted);
+    return s;
+}

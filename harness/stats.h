@@ -1,0 +1,23 @@
+/* Order statistics of timing samples. */
+#ifndef SSMBENCH_STATS_H
+#define SSMBENCH_STATS_H
+
+struct summary {
+    int count;
+    double min, q1, median, q3, max;
+    double low, high; /* 95 % interval of the median; NaN below 6 samples */
+};
+
+/* Quantile q (0 ... 1) of `count` ascending values, linear between the two nearest (Hyndman and
+ * Fan, 1996, type 7, the default of R and NumPy). */
+double quantile(const double sorted[], int count, double q);
+
+/* The ranks (from 0) of the two order statistics that hold the median of `count` independent
+ * samples with at least 95 % probability, whatever their distribution: the binomial interval.
+ * Returns 0 when there are too few. */
+int median_interval(int count, int *low, int *high);
+
+/* All of the above; `sample` is left as it is. */
+struct summary summarise(const double sample[], int count);
+
+#endif

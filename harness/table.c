@@ -1,0 +1,313 @@
+#include "table.h"
+#include "registry.h"
+#include "results.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MAX_VARIANTS = 64 };
+
+static const char *const STALE_MARK = "†";
+
+/* True when the members at all of the NULL-terminated paths are equal. */
+static bool same(const json_t *a, const json_t *b, const char *const path[])
+{
+    for (int i = 0; path[i]; i++)
+        if (!json_equal(results_get(a, path[i]), results_get(b, path[i])))
+            return false;
+    return true;
+}
+
+/* What is measured where: rows alike in these are successive measurements of one thing. */
+static const char *const IDENTITY[] = {"machine.name", "op",   "suite",   "case",
+                                       "variant",      "keys", "backend", NULL};
+/* A table is of one machine, operation and backend; a line of it of one case. */
+static const char *const TABLE[] = {"machine.name", "op", "backend", NULL};
+static const char *const LINE[] = {"machine.name", "op", "backend", "suite", "case", "keys", NULL};
+
+static bool read_files(json_t *rows, char *const *files, struct message *message)
+{
+    for (int i = 0; files[i]; i++)
+        if (!results_read(rows, files[i], message))
+            return false;
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        for (size_t j = json_array_size(rows) - 1; j > i; j--)
+            if (same(json_array_get(rows, i), json_array_get(rows, j), IDENTITY)) {
+                json_array_set(rows, i, json_array_get(rows, j));
+                json_array_remove(rows, j);
+            }
+    return true;
+}
+
+/* The first row at or after `from` that is alike in `path` and of that variant, or NULL. */
+static const json_t *find(const json_t *rows, const json_t *like, const char *const path[],
+                          const char *variant)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        if (same(row, like, path) && !strcmp(results_text(row, "variant"), variant))
+            return row;
+    }
+    return NULL;
+}
+
+/* True when no earlier row is alike in `path`. */
+static bool is_first(const json_t *rows, size_t at, const char *const path[])
+{
+    for (size_t i = 0; i < at; i++)
+        if (same(json_array_get(rows, i), json_array_get(rows, at), path))
+            return false;
+    return true;
+}
+
+static const char *baseline(const json_t *row)
+{
+    const struct operation *op = operation_find(results_text(row, "op"));
+    return op ? op->baseline : "";
+}
+
+/* batch x channels x length and state of a row, as far as it has them. */
+static void print_shape(const json_t *row, char *text, size_t size)
+{
+    static const char *const path[] = {"keys.batch", "keys.channels", "keys.length", NULL};
+    text[0] = '\0';
+    for (int i = 0; path[i]; i++)
+        if (results_get(row, path[i]))
+            append(text, size, "%s%.0f", text[0] ? "×" : "", results_number(row, path[i]));
+    if (results_get(row, "keys.state"))
+        append(text, size, ", state %.0f", results_number(row, "keys.state"));
+}
+
+static void set_time(struct grid *grid, int column, const json_t *row, double base_ms)
+{
+    const double median = row ? results_number(row, "time.median_ms") : NAN;
+    const char *mark = row && results_stale(row) ? STALE_MARK : "";
+    const char *status = row ? results_text(row, "check.status") : "";
+    const double ratio = base_ms / median;
+    if (isnan(median))
+        grid_set(grid, column, "%s", row && strcmp(status, "PASS") ? status : "–");
+    else if (isnan(ratio) || ratio == 1)
+        grid_set(grid, column, "%.3g ms%s", median, mark);
+    else
+        grid_set(grid, column, "%.3g ms (%.*f×)%s", median, ratio < 10 ? 1 : 0, ratio, mark);
+}
+
+/* The variants of the table that `like` belongs to: the baseline, then the others as they come. */
+static int table_variants(const json_t *rows, const json_t *like, const char *variant[])
+{
+    int count = 0;
+    variant[count++] = baseline(like);
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        const char *name = results_text(row, "variant");
+        bool known = !same(row, like, TABLE) || strcmp(results_text(row, "grade"), "exact");
+        for (int j = 0; j < count; j++)
+            known |= !strcmp(variant[j], name);
+        if (!known && count < MAX_VARIANTS)
+            variant[count++] = name;
+    }
+    return count;
+}
+
+/* Below a table: what its times are, how wrong its outputs, what was left out, what is stale. */
+static void print_notes(const json_t *rows, const json_t *like)
+{
+    double worst = 0;
+    bool stale = false;
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        if (!same(row, like, TABLE))
+            continue;
+        worst = fmax(worst, results_number(row, "check.error"));
+        stale |= results_stale(row) && results_get(row, "time");
+        if (!strcmp(results_text(row, "check.status"), "SKIPPED"))
+            printf("- left out: %s on %s, %s\n", results_text(row, "variant"),
+                   results_text(row, "case"), results_text(row, "check.detail"));
+    }
+    printf(
+        "- Median of samples with a cold cache; in brackets, times faster than %s. Largest error "
+        "of any variant here: %.1e.\n",
+        baseline(like), worst);
+    if (stale)
+        printf("- %s measured before the variant's sources last changed.\n", STALE_MARK);
+}
+
+static void print_speedup(const json_t *rows, size_t at, enum grid_format format)
+{
+    const json_t *like = json_array_get(rows, at);
+    const char *variant[MAX_VARIANTS];
+    const int variants = table_variants(rows, like, variant);
+    const char *bold = format == GRID_MARKDOWN ? "**" : "";
+    struct grid grid = {0};
+
+    grid_row(&grid, 2 + variants);
+    grid_set(&grid, 0, "case");
+    grid_set(&grid, 1, "batch×channels×length");
+    for (int i = 0; i < variants; i++)
+        grid_set(&grid, 2 + i, "%s", variant[i]);
+    for (size_t i = at; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        char shape[128];
+        if (!same(row, like, TABLE) || !is_first(rows, i, LINE))
+            continue;
+        const json_t *base = find(rows, row, LINE, variant[0]);
+        const double base_ms = base ? results_number(base, "time.median_ms") : NAN;
+        print_shape(row, shape, sizeof shape);
+        grid_row(&grid, 0);
+        grid_set(&grid, 0, "%s", results_text(row, "case"));
+        grid_set(&grid, 1, "%s", shape);
+        for (int j = 0; j < variants; j++)
+            set_time(&grid, 2 + j, find(rows, row, LINE, variant[j]), base_ms);
+    }
+    printf("%s%s on %s%s", bold, results_text(like, "op"), results_text(like, "machine.name"),
+           bold);
+    if (strcmp(results_text(like, "backend"), "cuda"))
+        printf(", %.0f threads", results_number(like, "machine.threads"));
+    else
+        printf(", driver %s, CUDA %s", results_text(like, "machine.driver"),
+               results_text(like, "machine.cuda"));
+    printf(" (commit %.10s%s, %.10s)\n\n", results_text(like, "commit"),
+           json_is_true(results_get(like, "dirty")) ? "+" : "", results_text(like, "date"));
+    grid_print(&grid, format, stdout);
+    putchar('\n');
+    print_notes(rows, like);
+    grid_free(&grid);
+}
+
+static void print_speedup_csv(const json_t *rows)
+{
+    static const char *const text[] = {
+        "machine.name", "op",         "variant",     "backend", "suite",        "case", "commit",
+        "date",         "keys.dtype", "keys.layout", "keys.a",  "check.status", NULL};
+    static const char *const value[] = {
+        "keys.batch",  "keys.channels", "keys.length", "keys.state",     "keys.decay",
+        "check.error", "time.min_ms",   "time.q1_ms",  "time.median_ms", "time.q3_ms",
+        "time.low_ms", "time.high_ms",  "gbs",         "copy_fraction",  "workspace_bytes",
+        NULL};
+    struct grid grid = {0};
+    int column = 0, columns = 2;
+    for (int i = 0; text[i]; i++)
+        columns++;
+    for (int i = 0; value[i]; i++)
+        columns++;
+    grid_row(&grid, columns);
+    for (int i = 0; text[i]; i++)
+        grid_set(&grid, column++, "%s", text[i]);
+    for (int i = 0; value[i]; i++)
+        grid_set(&grid, column++, "%s", value[i]);
+    grid_set(&grid, column++, "speedup");
+    grid_set(&grid, column, "stale");
+    for (size_t j = 0; j < json_array_size(rows); j++) {
+        const json_t *row = json_array_get(rows, j);
+        const json_t *base = find(rows, row, LINE, baseline(row));
+        column = 0;
+        grid_row(&grid, columns);
+        for (int i = 0; text[i]; i++)
+            grid_set(&grid, column++, "%s", results_text(row, text[i]));
+        for (int i = 0; value[i]; i++, column++)
+            if (!isnan(results_number(row, value[i])))
+                grid_set(&grid, column, "%.10g", results_number(row, value[i]));
+        const double ratio =
+            base ? results_number(base, "time.median_ms") / results_number(row, "time.median_ms")
+                 : NAN;
+        if (!isnan(ratio))
+            grid_set(&grid, column, "%.6g", ratio);
+        grid_set(&grid, column + 1, "%d", results_stale(row));
+    }
+    grid_print(&grid, GRID_CSV, stdout);
+    grid_free(&grid);
+}
+
+/* One line a variant: how many cases passed, failed, were skipped, and the largest error. */
+static void print_summary(const json_t *rows, enum grid_format format)
+{
+    static const char *const path[] = {"machine.name", "op", "variant", "backend", NULL};
+    static const char *const heading[] = {"variant", "machine",        "passed",
+                                          "failed",  "skipped",        "largest error",
+                                          "on case", "reason to skip", NULL};
+    struct grid grid = {0};
+    grid_row(&grid, 8);
+    for (int i = 0; heading[i]; i++)
+        grid_set(&grid, i, "%s", heading[i]);
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *like = json_array_get(rows, i);
+        int passed = 0, skipped = 0, all = 0;
+        double worst = -1;
+        const char *worst_case = "", *reason = "";
+        if (!is_first(rows, i, path))
+            continue;
+        for (size_t j = i; j < json_array_size(rows); j++) {
+            const json_t *row = json_array_get(rows, j);
+            const double error = results_number(row, "check.error");
+            if (!same(row, like, path))
+                continue;
+            all++;
+            passed += !strcmp(results_text(row, "check.status"), "PASS");
+            if (!strcmp(results_text(row, "check.status"), "SKIPPED")) {
+                skipped++;
+                reason = results_text(row, "check.detail");
+            }
+            if (error > worst) {
+                worst = error;
+                worst_case = results_text(row, "case");
+            }
+        }
+        grid_row(&grid, 0);
+        grid_set(&grid, 0, "%s/%s@%s", results_text(like, "op"), results_text(like, "variant"),
+                 results_text(like, "backend"));
+        grid_set(&grid, 1, "%s", results_text(like, "machine.name"));
+        grid_set(&grid, 2, "%d", passed);
+        grid_set(&grid, 3, "%d", all - passed - skipped);
+        grid_set(&grid, 4, "%d", skipped);
+        if (worst >= 0)
+            grid_set(&grid, 5, "%.1e", worst);
+        grid_set(&grid, 6, "%s", worst_case);
+        grid_set(&grid, 7, "%s", reason);
+    }
+    grid_print(&grid, format, stdout);
+    grid_free(&grid);
+}
+
+int table_print(const char *kind, char *const *files, enum grid_format format)
+{
+    struct message message;
+    json_t *rows = json_array();
+    int status = EXIT_WELL;
+    if (!read_files(rows, files, &message))
+        status = complain(EXIT_BAD_INPUT, "%s", message.text);
+    else if (!json_array_size(rows))
+        status = complain(EXIT_NOTHING_MATCHED, "no row in these files");
+    else if (!strcmp(kind, "summary"))
+        print_summary(rows, format);
+    else if (format == GRID_CSV)
+        print_speedup_csv(rows);
+    else
+        for (size_t i = 0, tables = 0; i < json_array_size(rows); i++)
+            if (is_first(rows, i, TABLE)) {
+                fputs(tables++ ? "\n" : "", stdout);
+                print_speedup(rows, i, format);
+            }
+    json_decref(rows);
+    return status;
+}
+
+int table_stale(char *const *files)
+{
+    struct message message;
+    json_t *rows = json_array();
+    int status = EXIT_WELL;
+    if (!read_files(rows, files, &message))
+        status = complain(EXIT_BAD_INPUT, "%s", message.text);
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        if (!results_stale(row))
+            continue;
+        printf("stale: %s/%s@%s %s/%s on %s, measured at commit %.10s\n", results_text(row, "op"),
+               results_text(row, "variant"), results_text(row, "backend"),
+               results_text(row, "suite"), results_text(row, "case"),
+               results_text(row, "machine.name"), results_text(row, "commit"));
+    }
+    json_decref(rows);
+    return status;
+}

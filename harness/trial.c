@@ -1,0 +1,326 @@
+#include "trial.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { GUARD = 256, POISON = 0xFF, GUARD_BYTE = 0xA5 };
+
+const char *const STATUS_NAMES[STATUS_COUNT] = {
+    "PASS",   "WRONG",   "UNWRITTEN", "OVERRUN", "MUTATED", "NONFINITE", "NONDETERMINISTIC",
+    "FAILED", "SKIPPED",
+};
+
+/* A tensor or the workspace on the backend, between two guards. */
+struct buffer {
+    char *base;
+    size_t bytes;
+};
+
+struct trial {
+    const struct prepared *prepared;
+    const struct backend *backend;
+    int tensors;
+    struct buffer buffer[MAX_TENSORS + 1]; /* the last one is the workspace */
+    void *pointer[MAX_TENSORS];
+    void *first[MAX_TENSORS]; /* the outputs of the first run */
+    struct launch launch;
+    struct outcome *outcome;
+};
+
+double prepare_bytes(const struct test_case *item)
+{
+    struct tensor tensor[MAX_TENSORS];
+    double bytes = 0;
+    item->op->tensors(item->problem, tensor);
+    for (int i = 0; i < item->op->tensor_count; i++)
+        bytes += tensor[i].output ? (double)tensor_elements(&tensor[i]) * sizeof(double) +
+                                        2 * (double)tensor_bytes(&tensor[i])
+                                  : (double)tensor_bytes(&tensor[i]);
+    return bytes;
+}
+
+double trial_bytes(const struct test_case *item, const struct variant *variant)
+{
+    struct tensor tensor[MAX_TENSORS];
+    double bytes = variant->workspace ? (double)variant->workspace(item->problem) : 0;
+    item->op->tensors(item->problem, tensor);
+    for (int i = 0; i < item->op->tensor_count; i++)
+        bytes += (double)tensor_bytes(&tensor[i]) + 2 * GUARD;
+    return bytes;
+}
+
+static int64_t case_seed(const struct test_case *item)
+{
+    char text[32] = "1";
+    for (const struct key *key = item->op->keys; key->name; key++)
+        if (!strcmp(key->name, "seed"))
+            key_print(key, item->problem, text, sizeof text);
+    return strtoll(text, NULL, 10);
+}
+
+void prepare(const struct test_case *item, struct prepared *prepared)
+{
+    *prepared = (struct prepared){.item = item};
+    item->op->tensors(item->problem, prepared->tensor);
+    item->op->inputs(item->problem, prepared->fill);
+    const int64_t seed = case_seed(item);
+    for (int i = 0; i < item->op->tensor_count; i++) {
+        const struct tensor *tensor = &prepared->tensor[i];
+        const int64_t elements = tensor_elements(tensor);
+        if (!elements)
+            continue;
+        if (tensor->output) {
+            prepared->reference[i] = must_allocate((size_t)elements, sizeof(double));
+        } else {
+            prepared->input[i] = must_allocate((size_t)elements, dtype_size(tensor->dtype));
+            inputs_generate(prepared->input[i], &prepared->fill[i], tensor->dtype, elements,
+                            inputs_key(seed, i));
+        }
+    }
+    item->op->reference(item->problem, (const void *const *)prepared->input, prepared->reference);
+}
+
+void prepared_free(struct prepared *prepared)
+{
+    for (int i = 0; i < MAX_TENSORS; i++) {
+        free(prepared->input[i]);
+        free(prepared->reference[i]);
+    }
+    *prepared = (struct prepared){0};
+}
+
+/* Keeps the first sentence. */
+__attribute__((format(printf, 3, 4))) static bool verdict(struct trial *trial, enum status status,
+                                                          const char *format, ...)
+{
+    va_list arguments;
+    if (trial->outcome->status != STATUS_PASS)
+        return false;
+    va_start(arguments, format);
+    trial->outcome->status = status;
+    vsnprintf(trial->outcome->detail, sizeof trial->outcome->detail, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+static bool works(struct trial *trial, int error, const char *what)
+{
+    return !error || verdict(trial, STATUS_FAILED, "%s: %s", what, trial->backend->describe(error));
+}
+
+static const char *buffer_name(const struct trial *trial, int i)
+{
+    return i == MAX_TENSORS ? "the workspace" : trial->prepared->tensor[i].name;
+}
+
+static bool allocate(struct trial *trial)
+{
+    const struct backend *backend = trial->backend;
+    for (int i = 0; i <= MAX_TENSORS; i++) {
+        struct buffer *buffer = &trial->buffer[i];
+        if (!buffer->bytes)
+            continue;
+        buffer->base = backend->allocate(buffer->bytes + 2 * GUARD);
+        if (!buffer->base)
+            return verdict(trial, STATUS_FAILED, "out of memory for %.3g GB of %s",
+                           (double)buffer->bytes * 1e-9, buffer_name(trial, i));
+        if (!works(trial, backend->set(buffer->base, GUARD_BYTE, GUARD), "fill") ||
+            !works(trial, backend->set(buffer->base + GUARD + buffer->bytes, GUARD_BYTE, GUARD),
+                   "fill"))
+            return false;
+        if (i < MAX_TENSORS)
+            trial->pointer[i] = buffer->base + GUARD;
+        else
+            trial->launch.workspace = buffer->base + GUARD;
+    }
+    return true;
+}
+
+/* True when the input on the backend has the bytes that the host drew. */
+static bool input_intact(struct trial *trial, int i, bool *intact)
+{
+    const size_t bytes = trial->buffer[i].bytes;
+    void *copy = must_allocate(bytes, 1);
+    const bool good =
+        works(trial, trial->backend->download(copy, trial->pointer[i], bytes), "download");
+    *intact = good && !memcmp(copy, trial->prepared->input[i], bytes);
+    free(copy);
+    return good;
+}
+
+static bool draw_inputs(struct trial *trial)
+{
+    const struct prepared *prepared = trial->prepared;
+    const int64_t seed = case_seed(prepared->item);
+    for (int i = 0; i < trial->tensors; i++) {
+        const struct tensor *tensor = &prepared->tensor[i];
+        bool same;
+        if (!prepared->input[i])
+            continue;
+        if (!works(trial,
+                   trial->backend->generate(trial->pointer[i], &prepared->fill[i], tensor->dtype,
+                                            tensor_elements(tensor), inputs_key(seed, i)),
+                   "drawing inputs") ||
+            !input_intact(trial, i, &same))
+            return false;
+        if (!same)
+            return verdict(trial, STATUS_FAILED, "%s drawn on %s differs from the host's",
+                           tensor->name, trial->backend->name);
+    }
+    return true;
+}
+
+/* Runs once from outputs and workspace full of 0xFF. */
+static bool run_poisoned(struct trial *trial, double *wall_s)
+{
+    double time_ms;
+    for (int i = 0; i <= MAX_TENSORS; i++)
+        if (trial->buffer[i].base && (i == MAX_TENSORS || trial->prepared->tensor[i].output) &&
+            !works(
+                trial,
+                trial->backend->set(trial->buffer[i].base + GUARD, POISON, trial->buffer[i].bytes),
+                "fill"))
+            return false;
+    const double start = now_s();
+    const bool good = works(trial, trial->backend->run(&trial->launch, false, &time_ms), "run");
+    *wall_s = now_s() - start;
+    return good;
+}
+
+static bool guards_intact(struct trial *trial)
+{
+    for (int i = 0; i <= MAX_TENSORS; i++) {
+        const struct buffer *buffer = &trial->buffer[i];
+        for (int side = 0; side < 2 && buffer->base; side++) {
+            unsigned char guard[GUARD];
+            const char *at = buffer->base + (side ? GUARD + buffer->bytes : 0);
+            if (!works(trial, trial->backend->download(guard, at, GUARD), "download"))
+                return false;
+            for (int byte = 0; byte < GUARD; byte++)
+                if (guard[byte] != GUARD_BYTE)
+                    return verdict(trial, STATUS_OVERRUN, "a byte %s %s was written",
+                                   side ? "behind" : "before", buffer_name(trial, i));
+        }
+    }
+    return true;
+}
+
+static bool inputs_intact(struct trial *trial)
+{
+    for (int i = 0; i < trial->tensors; i++) {
+        bool intact = true;
+        if (trial->prepared->input[i] && !input_intact(trial, i, &intact))
+            return false;
+        if (!intact)
+            return verdict(trial, STATUS_MUTATED, "input %s was written",
+                           trial->prepared->tensor[i].name);
+    }
+    return true;
+}
+
+/* Compares output i with the reference and keeps its error. */
+static bool output_correct(struct trial *trial, int i)
+{
+    const struct tensor *tensor = &trial->prepared->tensor[i];
+    const struct test_case *item = trial->prepared->item;
+    const struct tensor_error e =
+        tensor_compare(tensor, trial->first[i], trial->prepared->reference[i]);
+    const bool exact = tensor->dtype == DTYPE_F32 && item->op->exact(item->problem);
+    const double limit = exact ? 0 : ERROR_LIMIT;
+    char element[128] = "";
+
+    trial->outcome->tensor_error[i] = e.error;
+    if (!(e.error <= trial->outcome->error))
+        trial->outcome->error = e.error;
+    if (e.error <= limit ||
+        (trial->launch.variant->grade == GRADE_REDUCED && !e.unwritten && !e.nonfinite))
+        return true;
+    tensor_element_name(tensor, e.worst, element, sizeof element);
+    if (e.unwritten)
+        return verdict(trial, STATUS_UNWRITTEN, "%lld elements of %s, such as %s, were not written",
+                       (long long)e.unwritten, tensor->name, element);
+    if (e.nonfinite)
+        return verdict(trial, STATUS_NONFINITE, "%s = %g, expected %.9g, and %lld more like it",
+                       element, e.got, e.wanted, (long long)e.nonfinite - 1);
+    return verdict(trial, STATUS_WRONG, "%s = %.9g, expected %.9g: error %.2e, limit %.0e", element,
+                   e.got, e.wanted, e.error, limit);
+}
+
+/* True when all outputs are still, or again, those of the first run. */
+static bool outputs_same(struct trial *trial, const char *when)
+{
+    for (int i = 0; i < trial->tensors; i++) {
+        const size_t bytes = trial->buffer[i].bytes;
+        if (!trial->first[i])
+            continue;
+        void *copy = must_allocate(bytes, 1);
+        const bool good =
+            works(trial, trial->backend->download(copy, trial->pointer[i], bytes), "download");
+        const bool same = good && !memcmp(copy, trial->first[i], bytes);
+        free(copy);
+        if (!good)
+            return false;
+        if (!same)
+            return verdict(trial, STATUS_NONDETERMINISTIC, "%s has other bits %s",
+                           trial->prepared->tensor[i].name, when);
+    }
+    return true;
+}
+
+static bool check(struct trial *trial)
+{
+    double second_s;
+    bool good = true;
+    if (!run_poisoned(trial, &trial->outcome->run_s))
+        return false;
+    for (int i = 0; i < trial->tensors; i++) {
+        if (!trial->prepared->reference[i])
+            continue;
+        trial->first[i] = must_allocate(trial->buffer[i].bytes, 1);
+        if (!works(trial,
+                   trial->backend->download(trial->first[i], trial->pointer[i],
+                                            trial->buffer[i].bytes),
+                   "download"))
+            return false;
+    }
+    if (!guards_intact(trial) || !inputs_intact(trial))
+        return false;
+    for (int i = 0; i < trial->tensors; i++) /* all of them, so that the row has every error */
+        if (trial->first[i] && !output_correct(trial, i))
+            good = false;
+    return good && run_poisoned(trial, &second_s) && outputs_same(trial, "after a second run");
+}
+
+bool trial_run(const struct prepared *prepared, const struct entry *entry,
+               const struct backend *backend, double limit_s,
+               const volatile sig_atomic_t *interrupted, struct outcome *outcome)
+{
+    const struct test_case *item = prepared->item;
+    struct trial trial = {.prepared = prepared,
+                          .backend = backend,
+                          .tensors = item->op->tensor_count,
+                          .launch = {entry->variant, item->problem, trial.pointer, NULL},
+                          .outcome = outcome};
+    *outcome = (struct outcome){.error = -1};
+    for (int i = 0; i < trial.tensors; i++)
+        trial.buffer[i].bytes = tensor_bytes(&prepared->tensor[i]);
+    if (entry->variant->workspace)
+        trial.buffer[MAX_TENSORS].bytes = entry->variant->workspace(item->problem);
+    outcome->workspace_bytes = (double)trial.buffer[MAX_TENSORS].bytes;
+
+    bool finished = true;
+    if (allocate(&trial) && draw_inputs(&trial) && check(&trial) && limit_s > 0) {
+        const int error =
+            time_launch(backend, &trial.launch, limit_s, interrupted, &outcome->timing);
+        finished = error != -1;
+        outcome->timed = finished && works(&trial, error, "timed run") &&
+                         outputs_same(&trial, "after the timed runs");
+    }
+    for (int i = 0; i <= MAX_TENSORS; i++)
+        if (trial.buffer[i].base)
+            backend->release(trial.buffer[i].base);
+    for (int i = 0; i < trial.tensors; i++)
+        free(trial.first[i]);
+    return finished;
+}

@@ -1,0 +1,63 @@
+/* A trial: one variant on one case, checked, and timed when it is correct. */
+#ifndef SSMBENCH_TRIAL_H
+#define SSMBENCH_TRIAL_H
+
+#include "cases.h"
+#include "errors.h"
+#include "registry.h"
+#include "time.h"
+
+enum status {
+    STATUS_PASS,
+    STATUS_WRONG,            /* error above the limit */
+    STATUS_UNWRITTEN,        /* an output element was left as it was */
+    STATUS_OVERRUN,          /* a guard byte beside a buffer changed */
+    STATUS_MUTATED,          /* an input changed */
+    STATUS_NONFINITE,        /* NaN or infinity where the reference has a number */
+    STATUS_NONDETERMINISTIC, /* a second run gave other bits */
+    STATUS_FAILED,           /* the run itself returned an error */
+    STATUS_SKIPPED,          /* not run, `detail` says why */
+    STATUS_COUNT
+};
+
+extern const char *const STATUS_NAMES[STATUS_COUNT];
+
+/* A case with its inputs and the reference's outputs in main memory, shared by its trials. */
+struct prepared {
+    const struct test_case *item;
+    struct tensor tensor[MAX_TENSORS];
+    struct fill fill[MAX_TENSORS];
+    void *input[MAX_TENSORS];
+    double *reference[MAX_TENSORS];
+};
+
+struct outcome {
+    enum status status;
+    char detail[512];  /* a sentence unless the status is PASS */
+    bool lacks_memory; /* skipped because memory does not suffice */
+    double run_s;      /* wall time of the first run */
+    double error;      /* the worst of the outputs; -1 when nothing was compared */
+    double tensor_error[MAX_TENSORS];
+    double workspace_bytes;
+    bool timed;
+    struct timing timing;
+};
+
+/* Bytes of main memory that prepare() will take. */
+double prepare_bytes(const struct test_case *item);
+
+/* Draws the inputs and runs the reference. */
+void prepare(const struct test_case *item, struct prepared *prepared);
+void prepared_free(struct prepared *prepared);
+
+/* Bytes of the backend's memory that a trial takes. */
+double trial_bytes(const struct test_case *item, const struct variant *variant);
+
+/* Runs `entry` on the case: twice from poisoned outputs for the checks; then, when all of them pass
+ * and limit_s > 0, for the clock; then looks at the outputs once more. False when interrupted:
+ * there is no outcome then. */
+bool trial_run(const struct prepared *prepared, const struct entry *entry,
+               const struct backend *backend, double limit_s,
+               const volatile sig_atomic_t *interrupted, struct outcome *outcome);
+
+#endif

@@ -1,0 +1,106 @@
+/* What an operation tells the harness about itself.
+ *
+ * reference/OP.c defines one `const struct operation OP_operation`; the case parser, the input
+ * generator, the checker, the timer and the tables know nothing else about it.
+ */
+#ifndef SSMBENCH_OPERATION_H
+#define SSMBENCH_OPERATION_H
+
+#include "../kernels/dtype.h"
+#include <stdbool.h>
+
+enum { MAX_RANK = 4, MAX_TENSORS = 16, WHOLE = -1 };
+
+/* A case key: where it lives in the problem struct and what it may be. Fields are int64_t, or
+ * double for a KEY_REAL. */
+enum key_kind { KEY_WHOLE, KEY_WORD, KEY_REAL };
+
+struct key {
+    const char *name;
+    enum key_kind kind;
+    size_t offset;            /* of the field in the problem struct */
+    double minimum, maximum;  /* inclusive; of KEY_WHOLE and KEY_REAL */
+    double initial;           /* value when a case does not name the key (index of a word) */
+    const char *const *words; /* NULL-terminated; of KEY_WORD */
+    const char *meaning;      /* one clause for `ssmbench list ops` */
+};
+
+/* One tensor of a problem. `row_axis` is the axis along which a row of the error rule runs, or
+ * WHOLE when the whole tensor is one row. */
+struct tensor {
+    const char *name;
+    bool present;
+    bool output;
+    enum dtype dtype;
+    int rank;
+    int64_t dim[MAX_RANK];
+    int row_axis;
+};
+
+/* How an input is drawn. Each kind turns the Philox block of an element into its value with IEEE
+ * operations only, so that every machine and backend gets the same bits. */
+enum fill_kind {
+    FILL_CONSTANT,         /* a */
+    FILL_UNIFORM,          /* uniform in [a, b) */
+    FILL_BELL,             /* sum of eight uniforms: mean a, standard deviation b */
+    FILL_LOG_UNIFORM,      /* 2^x, x uniform in [a, b) */
+    FILL_NEGATIVE_LOG,     /* -2^x, x uniform in [a, b) */
+    FILL_INVERSE_SOFTPLUS, /* s with softplus(s) = 2^x, x uniform in [a, b), b <= 0 */
+    FILL_INTEGERS,         /* whole numbers a ... b */
+    FILL_IMPULSES,         /* 0, but in one of 64 elements +a or -a */
+    FILL_RAMP,             /* a*(1 + index mod period) */
+};
+
+struct fill {
+    enum fill_kind kind;
+    double a, b;
+    int64_t period;
+};
+
+/* The compulsory work of a problem: each input read once, each output written once. */
+struct cost {
+    double bytes;
+    double flops; /* additions and multiplications; a fused multiply-add counts as two */
+    double exps;  /* exponentials and logarithms */
+};
+
+struct operation {
+    const char *name;
+    const char *summary;
+    const char *baseline;   /* the variant that speedups are relative to */
+    const struct key *keys; /* terminated by a NULL name */
+    size_t problem_size;
+    int tensor_count;
+
+    /* NULL, or one sentence saying what the combination of keys breaks and what would be accepted;
+     * *key is then the name of the key to blame. */
+    const char *(*check)(const void *problem, const char **key);
+
+    void (*tensors)(const void *problem, struct tensor tensor[]);
+    void (*inputs)(const void *problem, struct fill fill[]);
+    struct cost (*cost)(const void *problem);
+
+    /* True when every f32 output must equal the reference exactly. */
+    bool (*exact)(const void *problem);
+
+    /* The definition in double precision. `input` holds tensors as the kernels get them, `output`
+     * doubles in the memory order of the output tensors; null where absent. Uses all OpenMP
+     * threads. */
+    void (*reference)(const void *problem, const void *const input[], double *const output[]);
+};
+
+/* Number of elements; 0 when absent. */
+static inline int64_t tensor_elements(const struct tensor *tensor)
+{
+    int64_t elements = tensor->present;
+    for (int axis = 0; axis < tensor->rank; axis++)
+        elements *= tensor->dim[axis];
+    return elements;
+}
+
+static inline size_t tensor_bytes(const struct tensor *tensor)
+{
+    return (size_t)tensor_elements(tensor) * dtype_size(tensor->dtype);
+}
+
+#endif
