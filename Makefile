@@ -10,7 +10,8 @@ OPTIMISE := -O3 -march=$(MARCH)
 WARNINGS := -Wall -Wextra -Wshadow -Wno-missing-field-initializers $(if $(CI),-Werror)
 CFLAGS   := -std=c11 -D_GNU_SOURCE $(OPTIMISE) -g -fopenmp -Wpedantic \
             -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WARNINGS) -I$(BUILD)
-LDLIBS   := -linih -ljansson -lgomp -lm -ldl
+# A bundle carries its libraries beside the binary.
+LDLIBS   := -Wl,-rpath,'$$ORIGIN/lib' -linih -ljansson -lgomp -lm -ldl
 
 # One object a file; the wildcards are the only lists of files there are.
 c_files   := $(filter-out %_test.c,$(wildcard kernels/*/*.c reference/*.c harness/*.c))

@@ -73,6 +73,13 @@ extern const struct backend *const BACKENDS[];
 void inputs_generate(void *memory, const struct fill *fill, enum dtype dtype, int64_t elements,
                      uint64_t key);
 
+/* The Philox block of element `index` under `key`: Random123's. */
+void inputs_block(int64_t index, uint64_t key, uint32_t word[4]);
+
+/* The same by cuRAND's code, on the host; only in a binary with CUDA. */
+HOST_DEVICE
+void curand_block(int64_t index, uint64_t key, uint32_t word[4]);
+
 /* The Philox key of tensor `tensor` of a problem with that seed. */
 uint64_t inputs_key(int64_t seed, int tensor);
 

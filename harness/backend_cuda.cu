@@ -3,8 +3,11 @@
 #include "backend.h"
 #include "fill.h"
 
+/* cuRAND's Philox, callable on the host too, so that a test can hold it against Random123. */
+#define QUALIFIERS static inline __host__ __device__
+#include <curand_philox4x32_x.h>
+
 #include <algorithm>
-#include <curand_kernel.h>
 #include <stdio.h>
 #include <vector>
 
@@ -128,24 +131,33 @@ static int download(void *host, const void *memory, size_t bytes)
     return cudaMemcpy(host, memory, bytes, cudaMemcpyDeviceToHost);
 }
 
+extern "C" __host__ __device__ void curand_block(int64_t index, uint64_t key, uint32_t word[4])
+{
+    const uint4 counter = make_uint4((uint32_t)index, (uint32_t)((uint64_t)index >> 32), 0, 0);
+    const uint2 philox_key = make_uint2((uint32_t)key, (uint32_t)(key >> 32));
+    const uint4 block = curand_Philox4x32_10(counter, philox_key);
+    word[0] = block.x;
+    word[1] = block.y;
+    word[2] = block.z;
+    word[3] = block.w;
+}
+
 static __global__ void fill_kernel(void *memory, const struct fill fill, enum dtype dtype,
-                                   int64_t elements, uint2 key)
+                                   int64_t elements, uint64_t key)
 {
     const int64_t i = thread_index();
     if (i >= elements)
         return;
-    const uint4 counter = make_uint4((uint32_t)i, (uint32_t)((uint64_t)i >> 32), 0, 0);
-    const uint4 block = curand_Philox4x32_10(counter, key);
-    const uint32_t word[4] = {block.x, block.y, block.z, block.w};
+    uint32_t word[4];
+    curand_block(i, key, word);
     dtype_store(memory, dtype, i, fill_value(&fill, i, word));
 }
 
 static int generate(void *memory, const struct fill *fill, enum dtype dtype, int64_t elements,
                     uint64_t key)
 {
-    const uint2 philox_key = make_uint2((uint32_t)key, (uint32_t)(key >> 32));
     RETURN_IF_ERROR(launch(fill_kernel, blocks_for(elements, THREADS), THREADS, 0, NULL, memory,
-                           *fill, dtype, elements, philox_key));
+                           *fill, dtype, elements, key));
     return cudaDeviceSynchronize();
 }
 

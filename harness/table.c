@@ -79,18 +79,29 @@ static void print_shape(const json_t *row, char *text, size_t size)
         append(text, size, ", state %.0f", results_number(row, "keys.state"));
 }
 
+/* "0.512 ms", "2.10 s" */
+static void print_time(double time_ms, char *text, size_t size)
+{
+    if (time_ms < 1000)
+        snprintf(text, size, "%.*f ms", time_ms < 10 ? 3 : time_ms < 100 ? 2 : 1, time_ms);
+    else
+        snprintf(text, size, "%.2f s", time_ms * 1e-3);
+}
+
 static void set_time(struct grid *grid, int column, const json_t *row, double base_ms)
 {
     const double median = row ? results_number(row, "time.median_ms") : NAN;
     const char *mark = row && results_stale(row) ? STALE_MARK : "";
     const char *status = row ? results_text(row, "check.status") : "";
     const double ratio = base_ms / median;
+    char time[32];
+    print_time(median, time, sizeof time);
     if (isnan(median))
         grid_set(grid, column, "%s", row && strcmp(status, "PASS") ? status : "–");
     else if (isnan(ratio) || ratio == 1)
-        grid_set(grid, column, "%.3g ms%s", median, mark);
+        grid_set(grid, column, "%s%s", time, mark);
     else
-        grid_set(grid, column, "%.3g ms (%.*f×)%s", median, ratio < 10 ? 1 : 0, ratio, mark);
+        grid_set(grid, column, "%s (%.*f×)%s", time, ratio < 10 ? 1 : 0, ratio, mark);
 }
 
 /* The variants of the table that `like` belongs to: the baseline, then the others as they come. */
