@@ -7,18 +7,22 @@ PACKAGES := build-essential git clang-format libcriterion-dev libinih-dev libjan
 
 MARCH    := native
 OPTIMISE := -O3 -march=$(MARCH)
+SANITIZE :=
 WARNINGS := -Wall -Wextra -Wshadow -Wno-missing-field-initializers $(if $(CI),-Werror)
 CFLAGS   := -std=c11 -D_GNU_SOURCE $(OPTIMISE) -g -fopenmp -Wpedantic \
-            -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WARNINGS) -I$(BUILD)
+            -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WARNINGS) -I$(BUILD) $(SANITIZE)
+# simt: the .cu files by the host compiler.
+CXXFLAGS := -std=c++17 -O2 -g -fopenmp $(WARNINGS) -Wno-unknown-pragmas -Iharness/simt -DSSMBENCH_SIMT $(SANITIZE)
 # A bundle carries its libraries beside the binary.
-LDLIBS   := -Wl,-rpath,'$$ORIGIN/lib' -linih -ljansson -lgomp -lm -ldl
+LDLIBS   := -Wl,-rpath,'$$ORIGIN/lib' -linih -ljansson -lgomp -lm -ldl -lstdc++ -lpthread $(SANITIZE)
 
 # One object a file; the wildcards are the only lists of files there are.
 c_files   := $(filter-out %_test.c,$(wildcard kernels/*/*.c reference/*.c harness/*.c))
 cu_files  := $(wildcard kernels/*/*.cu)
+simt_files := $(filter-out %_test.cc,$(wildcard harness/simt/*.cc))
 tests     := $(wildcard kernels/*/*_test.c reference/*_test.c harness/*_test.c)
 headers   := $(wildcard kernels/*.h kernels/*/*.h kernels/*/*.cuh)
-formatted := $(wildcard kernels/*.h reference/*.[ch] harness/*.[ch] harness/*.cu kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
+formatted := $(wildcard kernels/*.h reference/*.[ch] harness/*.[ch] harness/*.cu harness/simt/*.* kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
 
 # With nvcc: the architectures of the GPUs found, or all that this nvcc knows of a usual set.
 NVCC := $(shell command -v nvcc)
@@ -32,10 +36,10 @@ NVCCFLAGS := -std=c++17 -O3 -lineinfo -I$(BUILD) -DSSMBENCH_ARCH='"$(ARCH)"' -MM
              -gencode arch=compute_$(lastword $(ARCH)),code=compute_$(lastword $(ARCH))
 cuda_objects := $(cu_files:%=$(BUILD)/%.o) $(BUILD)/harness/backend_cuda.cu.o
 CFLAGS    += -DSSMBENCH_CUDA
-LDLIBS    += -L$(dir $(NVCC))../lib64 -lcudart_static -lrt -lpthread -lstdc++
+LDLIBS    += -L$(dir $(NVCC))../lib64 -lcudart_static -lrt
 endif
 
-objects   := $(c_files:%=$(BUILD)/%.o) $(cuda_objects)
+objects   := $(c_files:%=$(BUILD)/%.o) $(cu_files:%=$(BUILD)/%.simt.o) $(simt_files:%=$(BUILD)/%.o) $(cuda_objects)
 generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc version.h)
 
 .PHONY: all deps verify bench table readme record test mutants lint format bundle clean help FORCE
@@ -101,6 +105,14 @@ $(BUILD)/tests: $(filter-out $(BUILD)/harness/main.c.o,$(objects)) $(tests:%=$(B
 $(BUILD)/%.c.o: %.c | $(generated)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/%.cc.o: %.cc | $(generated)
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/%.cu.simt.o: %.cu | $(generated)
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -MMD -MP -x c++ -c $< -o $@
 
 $(BUILD)/%.cu.o: %.cu | $(generated)
 	@mkdir -p $(@D)

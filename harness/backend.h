@@ -36,7 +36,8 @@ struct launch {
 /* Functions that return int return 0 or an error that describe() turns into words. */
 struct backend {
     const char *name;
-    bool timed; /* false: for correctness only */
+    bool timed; /* false: for correctness only, and used only when named */
+    int runs;   /* of a trial, from poisoned outputs: all have to give the same bits */
 
     /* NULL when the backend can run here, else a sentence that says what is missing. */
     const char *(*missing)(void);
@@ -63,7 +64,7 @@ struct backend {
     const char *(*describe)(int error);
 };
 
-extern const struct backend backend_cpu, backend_cuda;
+extern const struct backend backend_cpu, backend_cuda, backend_simt;
 
 /* NULL-terminated, in the order in which they are used. */
 extern const struct backend *const BACKENDS[];

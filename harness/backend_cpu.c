@@ -194,6 +194,7 @@ static const char *describe(int error)
 const struct backend backend_cpu = {
     .name = "cpu",
     .timed = true,
+    .runs = 2,
     .missing = missing,
     .machine = machine,
     .memory_free = host_memory_free,

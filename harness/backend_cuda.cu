@@ -223,6 +223,7 @@ static const char *describe(int error)
 extern "C" const struct backend backend_cuda = {
     .name = "cuda",
     .timed = true,
+    .runs = 2,
     .missing = missing,
     .machine = machine,
     .memory_free = memory_free,

@@ -11,4 +11,4 @@ static const char *missing(void)
 const struct backend backend_cuda = {.name = "cuda", .timed = true, .missing = missing};
 #endif
 
-const struct backend *const BACKENDS[] = {&backend_cpu, &backend_cuda, NULL};
+const struct backend *const BACKENDS[] = {&backend_cpu, &backend_cuda, &backend_simt, NULL};

@@ -100,7 +100,7 @@ static bool skip(struct campaign *c, const struct test_case *item, const struct 
                  const struct backend *backend, struct outcome *outcome)
 {
     const char *accepted = entry->variant->accepts ? entry->variant->accepts(item->problem) : NULL;
-    const bool on_host = backend == &backend_cpu;
+    const bool on_host = backend->memory_free == host_memory_free;
     const double host_needs = c->is_prepared ? 0 : prepare_bytes(item);
     const double needs = trial_bytes(item, entry->variant) + (on_host ? host_needs : 0);
     const double has = (double)backend->memory_free(), host_has = (double)host_memory_free();
@@ -115,7 +115,7 @@ static bool skip(struct campaign *c, const struct test_case *item, const struct 
     } else if (c->options->budget_s > 0) {
         const double run_s =
             c->pace[entry - ENTRIES].s_per_flop * item->op->cost(item->problem).flops;
-        const double takes = run_s * (c->options->bench ? RUNS_AT_LEAST : 2);
+        const double takes = run_s * (c->options->bench ? RUNS_AT_LEAST : backend->runs);
         const double left = c->options->budget_s - (now_s() - c->start_s);
         if (takes <= left && left > 0)
             return false;
@@ -135,7 +135,7 @@ static const json_t *machine_of(struct campaign *c, const struct backend *backen
         i++;
     if (!c->machine[i]) {
         double copy_gbs = 0;
-        if (c->options->bench)
+        if (c->options->bench && backend->timed)
             backend->copy_gbs(&copy_gbs);
         c->machine[i] = results_machine(backend, copy_gbs);
     }

@@ -46,6 +46,8 @@ static void usable_backends(struct filter *filter)
 {
     int count = 0;
     for (int i = 0; BACKENDS[i]; i++) {
+        if (!BACKENDS[i]->timed)
+            continue;
         const char *missing = BACKENDS[i]->missing();
         if (!missing)
             filter->backend[count++] = BACKENDS[i];

@@ -1,6 +1,6 @@
 #!/bin/sh
-# inventory.sh operations|variants|sources [cuda]: what the folders hold, as lines of C. With cuda,
-# variants lists .cu files too; sources always does.
+# inventory.sh operations|variants|sources [cuda]: what the folders hold, as lines of C. A .cu file is
+# a variant of simt, and with the word cuda of cuda too; sources has both always.
 set -eu
 case $1 in
 operations)
@@ -10,11 +10,14 @@ operations)
     done
     ;;
 variants)
-    for file in kernels/*/*.c ${2:+kernels/*/*.cu}; do
+    for file in kernels/*/*.c kernels/*/*.cu; do
         case $file in *_test.c) continue ;; esac
         op=$(basename "$(dirname "$file")")
         case $file in
-        *.cu) echo "ENTRY($op, $(basename "$file" .cu), cuda)" ;;
+        *.cu)
+            [ -z "${2:-}" ] || echo "ENTRY($op, $(basename "$file" .cu), cuda)"
+            echo "ENTRY($op, $(basename "$file" .cu), simt)"
+            ;;
         *) echo "ENTRY($op, $(basename "$file" .c), cpu)" ;;
         esac
     done
@@ -25,14 +28,17 @@ sources)
     for file in kernels/*/*.c kernels/*/*.cu; do
         case $file in *_test.c) continue ;; esac
         op=$(basename "$(dirname "$file")")
-        case $file in *.cu) name=$(basename "$file" .cu)@cuda ;; *) name=$(basename "$file" .c)@cpu ;; esac
+        name=$(basename "${file%.c*}")
         parts=$(${CC:-cc} -x c -MM -MG "$file" | tr -d '\\\n' | cut -d: -f2 | tr -s ' ' '\n' |
             grep kernels/ | grep -v 'kernels/.*kernel\.h' | sort)
         [ -n "$parts" ] || parts=$file
         hash=$(for part in "$file" $parts; do
             if [ -e "$part" ]; then ${CC:-cc} -x c -fpreprocessed -dD -E -P "$part" 2>/dev/null; fi
         done | tr -d '[:space:]' | sha256sum | cut -c1-16)
-        echo "SOURCE(\"$op/$name\", \"$hash\")"
+        case $file in *.cu) backends='cuda simt' ;; *) backends=cpu ;; esac
+        for backend in $backends; do
+            echo "SOURCE(\"$op/$name@$backend\", \"$hash\")"
+        done
     done
     ;;
 esac

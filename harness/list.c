@@ -150,6 +150,8 @@ int info_print(bool json, bool slug)
     json_object_set_new(all, "version", json_string(SSMBENCH_COMMIT));
     for (int i = 0; BACKENDS[i]; i++) {
         const struct backend *backend = BACKENDS[i];
+        if (!backend->timed)
+            continue;
         const char *missing = backend->missing();
         double copy_gbs = 0;
         if (!missing && !slug)

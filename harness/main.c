@@ -36,7 +36,7 @@ enum {
     {"op", KEY_OP, "RE", 0, "only operations that match this extended regular expression", 0},      \
         {"variant", KEY_VARIANT, "RE", 0, "only variants whose op/name@backend matches", 0},        \
         {"case", KEY_CASE, "RE", 0, "only cases whose name matches", 0},                            \
-        {"backend", KEY_BACKEND, "LIST", 0, "cpu, cuda, or both with a comma; else all usable", 0}, \
+        {"backend", KEY_BACKEND, "LIST", 0, "of cpu, cuda, simt, with commas; else cpu and cuda", 0}, \
         {"out", KEY_OUT, "FILE", 0, "append a JSON line a row to FILE", 0},                         \
     {                                                                                               \
         "budget", KEY_BUDGET, "SECONDS", 0,                                                         \

@@ -14,7 +14,7 @@ enum status {
     STATUS_OVERRUN,          /* a guard byte beside a buffer changed */
     STATUS_MUTATED,          /* an input changed */
     STATUS_NONFINITE,        /* NaN or infinity where the reference has a number */
-    STATUS_NONDETERMINISTIC, /* a second run gave other bits */
+    STATUS_NONDETERMINISTIC, /* another run gave other bits */
     STATUS_FAILED,           /* the run itself returned an error */
     STATUS_SKIPPED,          /* not run, `detail` says why */
     STATUS_COUNT
@@ -53,7 +53,7 @@ void prepared_free(struct prepared *prepared);
 /* Bytes of the backend's memory that a trial takes. */
 double trial_bytes(const struct test_case *item, const struct variant *variant);
 
-/* Runs `entry` on the case: twice from poisoned outputs for the checks; then, when all of them pass
+/* Runs `entry` on the case: backend->runs times from poisoned outputs for the checks; then, when all of them pass
  * and limit_s > 0, for the clock; then looks at the outputs once more. False when interrupted:
  * there is no outcome then. */
 bool trial_run(const struct prepared *prepared, const struct entry *entry,

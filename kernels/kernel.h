@@ -4,7 +4,8 @@
  *
  *     VARIANT(OP_NAME) = {.accepts = ..., .workspace = ..., .run = ..., .grade = ...};
  *
- * all else in it is static. A .c file makes the variant OP/NAME@cpu, a .cu file OP/NAME@cuda.
+ * all else in it is static. A .c file makes the variant OP/NAME@cpu; a .cu file OP/NAME@cuda, compiled
+ * by nvcc, and OP/NAME@simt, compiled by the host compiler over harness/simt.
  */
 #ifndef SSMBENCH_KERNEL_H
 #define SSMBENCH_KERNEL_H
@@ -35,6 +36,8 @@ struct variant {
 
 #if defined(__CUDACC__)
 #define VARIANT_SYMBOL(name) name##_cuda
+#elif defined(SSMBENCH_SIMT)
+#define VARIANT_SYMBOL(name) name##_simt
 #else
 #define VARIANT_SYMBOL(name) name##_cpu
 #endif

@@ -1,21 +1,50 @@
-/* How every .cu file launches a kernel. */
+/* How every .cu file launches a kernel and names its shared memory: by nvcc for a GPU, or by the host
+ * compiler over harness/simt. */
 #ifndef SSMBENCH_LAUNCH_CUH
 #define SSMBENCH_LAUNCH_CUH
 
 #include <cuda_runtime.h>
 #include <stdint.h>
 
-/* Enqueues kernel(args...) on `blocks` blocks of `threads` threads with `shared_bytes` of dynamic
- * shared memory; returns the cudaError_t of the launch. */
+/* launch(kernel, blocks, threads, shared_bytes, stream, arguments...) enqueues the kernel on `blocks`
+ * blocks of `threads` threads with that much dynamic shared memory and returns the cudaError_t of the
+ * launch. */
+#define launch(...) launch_named(#__VA_ARGS__, __VA_ARGS__)
+
+/* SHARED(float, tile, [8][33]) declares a shared array, DYNAMIC_SHARED(float, tile) names the dynamic
+ * shared memory, aligned to 16 bytes. */
+#ifdef __CUDACC__
+#define SHARED(type, name, dimensions) __shared__ type name dimensions
+#define DYNAMIC_SHARED(type, name)                                                                 \
+    extern __shared__ uint4 dynamic_shared_memory[];                                               \
+    type *const name = (type *)dynamic_shared_memory
+#else
+#define SHARED(type, name, dimensions)                                                             \
+    typedef type name##_shared dimensions;                                                         \
+    name##_shared &name = *(name##_shared *)simt::shared({__FILE__, "shared " #name, __LINE__},    \
+                                                         sizeof(name##_shared))
+#define DYNAMIC_SHARED(type, name)                                                                 \
+    type *const name = (type *)simt::dynamic_shared({__FILE__, "shared " #name, __LINE__})
+#endif
+
 template <typename... Parameters, typename... Arguments>
-static inline int launch(void (*kernel)(Parameters...), int64_t blocks, int threads,
-                         size_t shared_bytes, void *stream, Arguments... arguments)
+static inline int launch_named(const char *call, void (*kernel)(Parameters...), int64_t blocks,
+                               int threads, size_t shared_bytes, void *stream,
+                               Arguments... arguments)
 {
     if (blocks < 1 || blocks > INT32_MAX)
         return cudaErrorInvalidConfiguration;
+#ifdef __CUDACC__
+    (void)call;
     kernel<<<(unsigned)blocks, (unsigned)threads, shared_bytes, (cudaStream_t)stream>>>(
         arguments...);
     return cudaGetLastError();
+#else
+    (void)stream;
+    auto body = [&] { kernel(arguments...); };
+    return simt::run(call, {(unsigned)blocks, 1, 1}, {(unsigned)threads, 1, 1}, shared_bytes,
+                     [](void *b) { (*(decltype(body) *)b)(); }, &body);
+#endif
 }
 
 /* Blocks of `size` that cover `count`. */

@@ -15,7 +15,7 @@ struct selscan_call {
     void *tensor[SELSCAN_TENSORS];
 };
 
-static inline struct selscan_call selscan_call(const void *problem, void *const tensor[])
+static inline struct selscan_call selscan_pack(const void *problem, void *const tensor[])
 {
     struct selscan_call call;
     call.p = *(const struct selscan *)problem;

@@ -50,7 +50,7 @@ static const char *accepts(const void *problem)
 
 static int run(const void *problem, void *const tensor[], void *workspace, void *stream)
 {
-    const struct selscan_call call = selscan_call(problem, tensor);
+    const struct selscan_call call = selscan_pack(problem, tensor);
     const int64_t rows = call.p.batch * call.p.channels;
     (void)workspace, (void)stream;
 #pragma omp parallel for

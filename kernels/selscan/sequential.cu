@@ -76,7 +76,7 @@ static const char *accepts(const void *problem)
 
 static int run(const void *problem, void *const tensor[], void *, void *stream)
 {
-    const struct selscan_call call = selscan_call(problem, tensor);
+    const struct selscan_call call = selscan_pack(problem, tensor);
     switch ((enum dtype)call.p.dtype) {
     case DTYPE_F32:
         return run_dtype<DTYPE_F32>(call, stream);

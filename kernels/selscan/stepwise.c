@@ -17,7 +17,7 @@
 
 static int run(const void *problem, void *const tensor[], void *memory, void *stream)
 {
-    const struct selscan_call call = selscan_call(problem, tensor);
+    const struct selscan_call call = selscan_pack(problem, tensor);
     const struct selscan *p = &call.p;
     const struct stepwise w = stepwise_carve(p, memory);
     (void)stream;

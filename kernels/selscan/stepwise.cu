@@ -67,7 +67,7 @@ static __global__ void end(const struct selscan_call call, const struct stepwise
 
 static int run(const void *problem, void *const tensor[], void *memory, void *stream)
 {
-    const struct selscan_call call = selscan_call(problem, tensor);
+    const struct selscan_call call = selscan_pack(problem, tensor);
     const struct selscan *p = &call.p;
     const struct stepwise w = stepwise_carve(p, memory);
     const int64_t states = blocks_for(w.rows * p->state, THREADS);
