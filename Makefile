@@ -11,16 +11,17 @@ SANITIZE :=
 WARNINGS := -Wall -Wextra -Wshadow -Wno-missing-field-initializers $(if $(CI),-Werror)
 CFLAGS   := -std=c11 -D_GNU_SOURCE $(OPTIMISE) -g -fopenmp -Wpedantic \
             -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WARNINGS) -I$(BUILD) $(SANITIZE)
-# simt: the .cu files by the host compiler.
+# simt: the .cu files by the host compiler. RACE=1 watches their threads with ThreadSanitizer.
 CXXFLAGS := -std=c++17 -O2 -g -fopenmp $(WARNINGS) -Wno-unknown-pragmas -Iharness/simt -DSSMBENCH_SIMT $(SANITIZE)
+RACE     :=
 # A bundle carries its libraries beside the binary.
-LDLIBS   := -Wl,-rpath,'$$ORIGIN/lib' -linih -ljansson -lgomp -lm -ldl -lstdc++ -lpthread $(SANITIZE)
+LDLIBS   := -Wl,-rpath,'$$ORIGIN/lib' -linih -ljansson -lgomp -lm -ldl -lstdc++ -lpthread $(SANITIZE) $(if $(RACE),-fsanitize=thread)
 
 # One object a file; the wildcards are the only lists of files there are.
 c_files   := $(filter-out %_test.c,$(wildcard kernels/*/*.c reference/*.c harness/*.c))
 cu_files  := $(wildcard kernels/*/*.cu)
 simt_files := $(filter-out %_test.cc,$(wildcard harness/simt/*.cc))
-tests     := $(wildcard kernels/*/*_test.c reference/*_test.c harness/*_test.c)
+tests     := $(wildcard kernels/*/*_test.c reference/*_test.c harness/*_test.c harness/simt/*_test.cc)
 headers   := $(wildcard kernels/*.h kernels/*/*.h kernels/*/*.cuh)
 formatted := $(wildcard kernels/*.h reference/*.[ch] harness/*.[ch] harness/*.cu harness/simt/*.* kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
 
@@ -39,10 +40,18 @@ CFLAGS    += -DSSMBENCH_CUDA
 LDLIBS    += -L$(dir $(NVCC))../lib64 -lcudart_static -lrt
 endif
 
-objects   := $(c_files:%=$(BUILD)/%.o) $(cu_files:%=$(BUILD)/%.simt.o) $(simt_files:%=$(BUILD)/%.o) $(cuda_objects)
+objects    := $(c_files:%=$(BUILD)/%.o) $(cu_files:%=$(BUILD)/%.simt.o) $(simt_files:%=$(BUILD)/%.o) $(cuda_objects)
+# What harness/mutants.sh builds with.
+export MUTANT_CC := $(CC)
+export MUTANT_CFLAGS := $(CFLAGS)
+export MUTANT_CXX := $(CXX)
+export MUTANT_CXXFLAGS := $(CXXFLAGS)
+export MUTANT_LDLIBS := $(LDLIBS)
+export MUTANT_OBJECTS := $(objects)
+
 generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc version.h)
 
-.PHONY: all deps verify bench table readme record test mutants lint format bundle clean help FORCE
+.PHONY: all deps verify bench table readme record test sanitize race mutants lint format bundle clean help FORCE
 
 all: $(BUILD)/ssmbench ## build build/ssmbench: CPU variants, and CUDA ones where nvcc is
 	$(if $(NVCC),,@echo "ssmbench: no nvcc on the PATH: built for the CPU only")
@@ -50,8 +59,8 @@ all: $(BUILD)/ssmbench ## build build/ssmbench: CPU variants, and CUDA ones wher
 deps: ## install the Debian packages that are missing, or say what to install elsewhere
 	@harness/deps.sh $(PACKAGES)
 
-verify: all ## check every variant: make verify SUITE="quick edge"
-	$(BUILD)/ssmbench verify $(if $(filter command line,$(origin SUITE)),$(SUITE),quick)
+verify: all ## check every variant: make verify SUITE="quick edge" SIMT=1
+	$(BUILD)/ssmbench verify $(if $(filter command line,$(origin SUITE)),$(SUITE),quick) $(if $(SIMT),--backend simt)
 
 bench: all ## check, time and print the speedup table: make bench SUITE=speedup BUDGET=200
 	$(BUILD)/ssmbench bench $(SUITE) --budget $(BUDGET) --out $(BUILD)/results/$(SUITE).jsonl
@@ -72,19 +81,29 @@ readme: all ## rewrite the generated parts of README.md and docs/ from results/
 test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criterion's summary
 	harness/generated.sh --check $(BUILD)/ssmbench README.md $(wildcard docs/*.md)
 	@$(BUILD)/ssmbench table stale $(wildcard results/*/*.jsonl)
-	$(BUILD)/ssmbench verify quick edge --backend cpu > $(BUILD)/verify.log || { grep -v ^PASS $(BUILD)/verify.log; exit 1; }
-	@tail -n 1 $(BUILD)/verify.log
-	harness/mutants.sh $(BUILD) kernels/*/*.c
+	harness/quietly.sh $(BUILD)/ssmbench verify quick edge --backend cpu
+	$(MAKE) sanitize race mutants
 	SSMBENCH=$(BUILD)/ssmbench $(BUILD)/tests
 
-mutants: all ## delete every line of every CPU kernel's loops in turn: verify has to notice
-	harness/mutants.sh $(BUILD) $(or $(FILES),$(wildcard kernels/*/*.c))
+sanitize: ## verify on cpu and simt under AddressSanitizer and UBSan
+	$(MAKE) BUILD=$(BUILD)/sanitize NVCC= OPTIMISE=-O1 SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" all
+	harness/quietly.sh $(BUILD)/sanitize/ssmbench verify quick --backend cpu,simt
+
+race: ## watch the threads of the .cu kernels with ThreadSanitizer, on simt
+	$(MAKE) BUILD=$(BUILD)/race NVCC= RACE=1 all
+	TSAN_OPTIONS="halt_on_error=1 exitcode=66" harness/quietly.sh $(BUILD)/race/ssmbench verify race --backend simt
+
+mutants: all ## break every statement of the kernels' loops in turn: verify has to notice
+	harness/mutants.sh $(BUILD) $(or $(FILES),$(wildcard kernels/*/*.c kernels/*/*.cu))
 
 lint: ## check the formatting (clang-format 14)
 	@harness/format.sh --check $(formatted)
 
 format: ## format all sources (clang-format 14)
 	@harness/format.sh $(formatted)
+
+$(BUILD)/mutants-cuda: harness/simt/mutants.cu $(wildcard harness/simt/*.cuh) | $(generated)
+	$(NVCC) $(NVCCFLAGS) -MF $@.d $< -o $@
 
 bundle: ## gather a binary for another machine of this kind, with what it needs, in build/bundle
 	$(MAKE) BUILD=$(BUILD)/portable MARCH=$(if $(filter x86_64,$(shell uname -m)),x86-64-v3,armv8-a) all
@@ -108,11 +127,11 @@ $(BUILD)/%.c.o: %.c | $(generated)
 
 $(BUILD)/%.cc.o: %.cc | $(generated)
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) -MMD -MP -c $< -o $@
+	$(CXX) $(CXXFLAGS) -fno-tree-loop-distribute-patterns $(if $(RACE),-DSIMT_TSAN) -MMD -MP -c $< -o $@
 
 $(BUILD)/%.cu.simt.o: %.cu | $(generated)
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) -MMD -MP -x c++ -c $< -o $@
+	$(CXX) $(CXXFLAGS) $(if $(RACE),-fsanitize=thread) -MMD -MP -x c++ -c $< -o $@
 
 $(BUILD)/%.cu.o: %.cu | $(generated)
 	@mkdir -p $(@D)

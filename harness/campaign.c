@@ -173,7 +173,8 @@ static bool run_row(struct campaign *c, const struct test_case *item, const stru
     c->lacks_memory |= outcome.lacks_memory;
     if (c->write_failed)
         complain(EXIT_BAD_INPUT, "%s", message.text);
-    return !c->write_failed;
+    const bool failed = outcome.status != STATUS_PASS && outcome.status != STATUS_SKIPPED;
+    return !c->write_failed && !(failed && c->options->fail_fast);
 }
 
 /* Calls run_row() for every match, or only counts them. False when the campaign has to end. */

@@ -12,6 +12,7 @@ struct campaign_options {
     const char *backends;            /* comma-separated, or NULL for all that can run */
     const char *out;                 /* rows are appended here, or NULL */
     bool bench;                      /* time what is correct */
+    bool fail_fast;                  /* end after the first row that fails */
     double budget_s; /* leave out and name what does not fit in this time or in memory; 0: no */
 };
 

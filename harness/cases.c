@@ -24,17 +24,18 @@ struct parser {
     int line;
     bool continued; /* the line being read continues the value above */
     char section[128];
-    int section_line;
+    int section_line; /* of its header */
+    int header_line;  /* of the latest header */
     struct setting setting[MAX_SETTINGS];
     int settings;
     struct case_list *list;
     struct message *message;
-    bool failed;
+    int failed_line; /* 0 while all is well */
 };
 
 static bool fail(struct parser *parser, int line, const char *sentence)
 {
-    parser->failed = true;
+    parser->failed_line = line;
     return refuse(parser->message, "%s:%d: %s", parser->path, line, sentence);
 }
 
@@ -128,6 +129,8 @@ static bool section_complete(struct parser *parser)
     struct message sentence;
     for (int i = 0; i < parser->settings; i++) {
         struct setting *setting = &parser->setting[i];
+        if (!strcmp(setting->name, "why") && !setting->text[0])
+            return fail(parser, setting->line, "why: expected a sentence");
         if (!strcmp(setting->name, "why")) {
             setting->value[0] = setting->text;
             setting->count = 1;
@@ -196,14 +199,27 @@ static void clear_section(struct parser *parser)
     parser->section[0] = '\0';
 }
 
+/* False when the latest header has no key below it. */
+static bool header_used(struct parser *parser)
+{
+    return parser->header_line == parser->section_line ||
+           fail(parser, parser->header_line,
+                "a [section] without keys: it needs the keys op and why");
+}
+
 /* The reader that inih calls; it counts lines, which inih does not pass on. */
 static char *read_line(char *text, int size, void *stream)
 {
     struct parser *parser = stream;
-    if (parser->failed || !fgets(text, size, parser->file))
+    if (parser->failed_line || !fgets(text, size, parser->file))
         return NULL;
     parser->line++;
     parser->continued = text[0] == ' ' || text[0] == '\t';
+    if (text[0] == '[') {
+        if (!header_used(parser))
+            return NULL;
+        parser->header_line = parser->line;
+    }
     if (!strchr(text, '\n') && !feof(parser->file)) {
         fail(parser, parser->line,
              "line too long: expected at most 198 characters; an indented line continues a value");
@@ -216,16 +232,16 @@ static int handle(void *user, const char *section, const char *name, const char 
 {
     struct parser *parser = user;
     struct message sentence;
-    if (parser->failed)
+    if (parser->failed_line)
         return 0;
     if (!section[0])
         return fail(parser, parser->line, "expected a [section] before the first key");
-    if (strcmp(section, parser->section)) {
+    if (parser->header_line != parser->section_line) {
         if (!finish_section(parser))
             return 0;
         clear_section(parser);
         snprintf(parser->section, sizeof parser->section, "%s", section);
-        parser->section_line = parser->line;
+        parser->section_line = parser->header_line;
     }
     struct setting *setting = find_setting(parser, name);
     if (setting && parser->continued) {
@@ -275,9 +291,9 @@ bool cases_read(const char *path, struct case_list *list, struct message *messag
         refuse(message, "%s: %s: expected a readable case file", path, strerror(errno));
     } else {
         const int bad_line = ini_parse_stream(read_line, parser, handle, parser);
-        if (!parser->failed && bad_line)
+        if (bad_line && (!parser->failed_line || bad_line < parser->failed_line))
             fail(parser, bad_line, "expected '[section]', 'key = value' or '# comment'");
-        good = !parser->failed && finish_section(parser);
+        good = !parser->failed_line && header_used(parser) && finish_section(parser);
         if (good && list->count == before)
             good = refuse(message, "%s: no case in it: expected at least one [section]", path);
         fclose(parser->file);

@@ -16,9 +16,10 @@ static const struct format {
 /* Half the spacing of the type's numbers around `value`. */
 static double half_ulp(const struct format *format, double value)
 {
-    int exponent;
-    frexp(value, &exponent);
-    exponent = exponent - 1 < format->exponent_min ? format->exponent_min : exponent - 1;
+    int above; /* one more than the exponent of value */
+    frexp(value, &above);
+    const bool subnormal = value == 0 || above - 1 < format->exponent_min;
+    const int exponent = subnormal ? format->exponent_min : above - 1;
     return ldexp(0.5, exponent - format->bits);
 }
 

@@ -15,8 +15,8 @@ struct filter {
 };
 
 /* Compiles the expressions (NULL matches all) and resolves the comma-separated backends; NULL takes
- * all timed ones that can run here and names those that cannot on standard error. Returns EXIT_WELL, or
- * EXIT_BAD_INPUT or EXIT_MACHINE_LACKS with a sentence. */
+ * all timed ones that can run here and names those that cannot on standard error. Returns
+ * EXIT_WELL, or EXIT_BAD_INPUT or EXIT_MACHINE_LACKS with a sentence. */
 enum exit_status filter_open(struct filter *filter, const char *op, const char *variant,
                              const char *item, const char *backends, struct message *message);
 void filter_close(struct filter *filter);

@@ -39,7 +39,7 @@ static int width(const char *text)
 
 static void print_csv(const char *text, FILE *stream)
 {
-    if (!strpbrk(text, ",\"\n")) {
+    if (!strpbrk(text, ",\"\r\n")) {
         fputs(text, stream);
         return;
     }
@@ -47,6 +47,12 @@ static void print_csv(const char *text, FILE *stream)
     for (; *text; text++)
         fprintf(stream, *text == '"' ? "\"\"" : "%c", *text);
     fputc('"', stream);
+}
+
+static void print_markdown(const char *text, FILE *stream)
+{
+    for (; *text; text++)
+        fprintf(stream, *text == '|' ? "\\%c" : "%c", *text);
 }
 
 void grid_print(const struct grid *grid, enum grid_format format, FILE *stream)
@@ -64,7 +70,9 @@ void grid_print(const struct grid *grid, enum grid_format format, FILE *stream)
                 fputs(i ? "," : "", stream);
                 print_csv(cells[i], stream);
             } else if (format == GRID_MARKDOWN) {
-                fprintf(stream, "%s %s |", i ? "" : "|", cells[i]);
+                fputs(i ? " " : "| ", stream);
+                print_markdown(cells[i], stream);
+                fputs(" |", stream);
             } else if (i == 0 || format == GRID_LIST) {
                 const int behind = i + 1 < grid->columns ? pad : 0;
                 fprintf(stream, "%s%s%*s", i ? "  " : "", cells[i], behind, "");

@@ -27,23 +27,23 @@ enum {
     KEY_BACKEND,
     KEY_OUT,
     KEY_BUDGET,
+    KEY_FAIL_FAST,
     KEY_FORMAT,
     KEY_JSON,
     KEY_SLUG
 };
 
-#define FILTER_OPTIONS                                                                              \
-    {"op", KEY_OP, "RE", 0, "only operations that match this extended regular expression", 0},      \
-        {"variant", KEY_VARIANT, "RE", 0, "only variants whose op/name@backend matches", 0},        \
-        {"case", KEY_CASE, "RE", 0, "only cases whose name matches", 0},                            \
-        {"backend", KEY_BACKEND, "LIST", 0, "of cpu, cuda, simt, with commas; else cpu and cuda", 0}, \
-        {"out", KEY_OUT, "FILE", 0, "append a JSON line a row to FILE", 0},                         \
-    {                                                                                               \
-        "budget", KEY_BUDGET, "SECONDS", 0,                                                         \
-            "leave out, and name, what does not fit in this time or in memory", 0                   \
-    }
-
-static const struct argp_option CAMPAIGN_OPTIONS[] = {FILTER_OPTIONS, {0}};
+static const struct argp_option CAMPAIGN_OPTIONS[] = {
+    {"op", KEY_OP, "RE", 0, "only operations that match this extended regular expression", 0},
+    {"variant", KEY_VARIANT, "RE", 0, "only variants whose op/name@backend matches", 0},
+    {"case", KEY_CASE, "RE", 0, "only cases whose name matches", 0},
+    {"backend", KEY_BACKEND, "LIST", 0, "of cpu, cuda, simt, with commas; else cpu and cuda", 0},
+    {"out", KEY_OUT, "FILE", 0, "append a JSON line a row to FILE", 0},
+    {"budget", KEY_BUDGET, "SECONDS", 0,
+     "leave out, and name, what does not fit in this time or in memory", 0},
+    {"fail-fast", KEY_FAIL_FAST, NULL, 0, "end after the first row that fails", 0},
+    {0},
+};
 static const struct argp_option TABLE_OPTIONS[] = {
     {"format", KEY_FORMAT, "FORMAT", 0, "text (the default), md or csv", 0},
     {0},
@@ -83,6 +83,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         a->campaign.budget_s = strtod(text, &end);
         if (*end || !(a->campaign.budget_s > 0) || !isfinite(a->campaign.budget_s))
             argp_error(state, "--budget %s: expected a number of seconds above 0", text);
+        break;
+    case KEY_FAIL_FAST:
+        a->campaign.fail_fast = true;
         break;
     case KEY_FORMAT:
         for (a->format = GRID_TEXT; a->format <= GRID_CSV; a->format++)

@@ -21,13 +21,34 @@ static void make_parents(const char *path)
     }
 }
 
-/* Bytes of a file of `end` bytes up to and with its last newline. */
-static off_t whole_lines(int file, off_t end)
+void results_close(struct results *results)
 {
+    if (results->file >= 0)
+        close(results->file);
+    results->file = -1;
+}
+
+/* Makes the file end with a whole line: a last row that only lacks its newline gets it, one that
+ * was cut off is dropped. */
+static bool end_line(const struct results *results)
+{
+    const off_t end = lseek(results->file, 0, SEEK_END);
+    off_t start = end;
     char byte;
-    while (end > 0 && pread(file, &byte, 1, end - 1) == 1 && byte != '\n')
-        end--;
-    return end;
+    while (start > 0 && pread(results->file, &byte, 1, start - 1) == 1 && byte != '\n')
+        start--;
+    if (start == end)
+        return true;
+    char *tail = must_allocate((size_t)(end - start), 1);
+    json_t *row = NULL;
+    if (pread(results->file, tail, (size_t)(end - start), start) == end - start)
+        row = json_loadb(tail, (size_t)(end - start), 0, NULL);
+    free(tail);
+    json_decref(row);
+    if (row)
+        return write(results->file, "\n", 1) == 1;
+    complain(EXIT_WELL, "%s: the last row was cut off and is dropped", results->path);
+    return !ftruncate(results->file, start);
 }
 
 bool results_open(struct results *results, const char *path, struct message *message)
@@ -37,17 +58,11 @@ bool results_open(struct results *results, const char *path, struct message *mes
         return true;
     make_parents(path);
     results->file = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    if (results->file < 0)
-        return refuse(message, "%s: %s: expected a file that can be written", path,
-                      strerror(errno));
-    const off_t end = lseek(results->file, 0, SEEK_END), whole = whole_lines(results->file, end);
-    if (whole == end)
+    if (results->file >= 0 && end_line(results))
         return true;
-    complain(EXIT_WELL, "%s: the last row was cut off and is dropped", path);
-    if (ftruncate(results->file, whole))
-        return refuse(message, "%s: %s: expected a file that can be written", path,
-                      strerror(errno));
-    return true;
+    refuse(message, "%s: %s: expected a file that can be written", path, strerror(errno));
+    results_close(results);
+    return false;
 }
 
 bool results_append(struct results *results, const json_t *row, struct message *message)
@@ -74,17 +89,16 @@ bool results_append(struct results *results, const json_t *row, struct message *
                           results->path, strerror(errno));
 }
 
-void results_close(struct results *results)
-{
-    if (results->file >= 0)
-        close(results->file);
-    results->file = -1;
-}
-
 /* A number, or null when it is not finite. */
 static json_t *number(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* A whole number, as far as JSON integers go. */
+static json_t *whole(double value)
+{
+    return value < 1e18 ? json_integer((json_int_t)value) : number(value);
 }
 
 static void set_known(json_t *object, const char *key, double value)
@@ -192,10 +206,10 @@ json_t *results_row(const char *verb, const struct test_case *item, const struct
     json_object_set_new(row, "case", json_string(item->name));
     json_object_set_new(row, "keys", results_keys(item));
     json_object_set_new(row, "check", check_json(item, outcome));
-    json_object_set_new(row, "bytes", json_integer((json_int_t)cost.bytes));
-    json_object_set_new(row, "flops", json_integer((json_int_t)cost.flops));
-    json_object_set_new(row, "exps", json_integer((json_int_t)cost.exps));
-    json_object_set_new(row, "workspace_bytes", json_integer((json_int_t)outcome->workspace_bytes));
+    json_object_set_new(row, "bytes", whole(cost.bytes));
+    json_object_set_new(row, "flops", whole(cost.flops));
+    json_object_set_new(row, "exps", whole(cost.exps));
+    json_object_set_new(row, "workspace_bytes", whole(outcome->workspace_bytes));
     if (outcome->timed) {
         const double gbs = cost.bytes / outcome->timing.summary.median * 1e-6;
         const double copy = json_number_value(json_object_get(machine, "copy_gbs"));

@@ -1,10 +1,14 @@
 #include "trial.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { GUARD = 256, POISON = 0xFF, GUARD_BYTE = 0xA5 };
+
+/* Above this, sizes in bytes may not fit in 64 bits, and no machine ends the run. */
+static const double FLOPS_MAX = 1e18;
 
 const char *const STATUS_NAMES[STATUS_COUNT] = {
     "PASS",   "WRONG",   "UNWRITTEN", "OVERRUN", "MUTATED", "NONFINITE", "NONDETERMINISTIC",
@@ -33,20 +37,25 @@ double prepare_bytes(const struct test_case *item)
     struct tensor tensor[MAX_TENSORS];
     double bytes = 0;
     item->op->tensors(item->problem, tensor);
-    for (int i = 0; i < item->op->tensor_count; i++)
-        bytes += tensor[i].output ? (double)tensor_elements(&tensor[i]) * sizeof(double) +
-                                        2 * (double)tensor_bytes(&tensor[i])
-                                  : (double)tensor_bytes(&tensor[i]);
+    for (int i = 0; i < item->op->tensor_count; i++) {
+        const double mine = tensor_bytes_real(&tensor[i]);
+        const double doubles = mine / (double)dtype_size(tensor[i].dtype) * sizeof(double);
+        bytes += tensor[i].output ? doubles + 2 * mine : mine;
+    }
     return bytes;
 }
 
 double trial_bytes(const struct test_case *item, const struct variant *variant)
 {
     struct tensor tensor[MAX_TENSORS];
-    double bytes = variant->workspace ? (double)variant->workspace(item->problem) : 0;
+    double bytes = 0;
+    if (item->op->cost(item->problem).flops > FLOPS_MAX)
+        return INFINITY;
+    if (variant->workspace)
+        bytes += (double)variant->workspace(item->problem);
     item->op->tensors(item->problem, tensor);
     for (int i = 0; i < item->op->tensor_count; i++)
-        bytes += (double)tensor_bytes(&tensor[i]) + 2 * GUARD;
+        bytes += tensor_bytes_real(&tensor[i]) + 2 * GUARD;
     return bytes;
 }
 

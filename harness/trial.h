@@ -50,12 +50,12 @@ double prepare_bytes(const struct test_case *item);
 void prepare(const struct test_case *item, struct prepared *prepared);
 void prepared_free(struct prepared *prepared);
 
-/* Bytes of the backend's memory that a trial takes. */
+/* Bytes of the backend's memory that a trial takes; infinite for a problem beyond all machines. */
 double trial_bytes(const struct test_case *item, const struct variant *variant);
 
-/* Runs `entry` on the case: backend->runs times from poisoned outputs for the checks; then, when all of them pass
- * and limit_s > 0, for the clock; then looks at the outputs once more. False when interrupted:
- * there is no outcome then. */
+/* Runs `entry` on the case: backend->runs times from poisoned outputs for the checks; then, when
+ * all of them pass and limit_s > 0, for the clock; then looks at the outputs once more. False when
+ * interrupted: there is no outcome then. */
 bool trial_run(const struct prepared *prepared, const struct entry *entry,
                const struct backend *backend, double limit_s,
                const volatile sig_atomic_t *interrupted, struct outcome *outcome);

@@ -4,8 +4,8 @@
  *
  *     VARIANT(OP_NAME) = {.accepts = ..., .workspace = ..., .run = ..., .grade = ...};
  *
- * all else in it is static. A .c file makes the variant OP/NAME@cpu; a .cu file OP/NAME@cuda, compiled
- * by nvcc, and OP/NAME@simt, compiled by the host compiler over harness/simt.
+ * all else in it is static. A .c file makes the variant OP/NAME@cpu; a .cu file OP/NAME@cuda,
+ * compiled by nvcc, and OP/NAME@simt, compiled by the host compiler over harness/simt.
  */
 #ifndef SSMBENCH_KERNEL_H
 #define SSMBENCH_KERNEL_H

@@ -103,4 +103,13 @@ static inline size_t tensor_bytes(const struct tensor *tensor)
     return (size_t)tensor_elements(tensor) * dtype_size(tensor->dtype);
 }
 
+/* As tensor_bytes(), but without overflow for sizes that no memory holds. */
+static inline double tensor_bytes_real(const struct tensor *tensor)
+{
+    double bytes = tensor->present ? (double)dtype_size(tensor->dtype) : 0;
+    for (int axis = 0; axis < tensor->rank; axis++)
+        bytes *= (double)tensor->dim[axis];
+    return bytes;
+}
+
 #endif

@@ -179,7 +179,7 @@ static struct cost cost(const void *problem)
     struct cost cost = {0};
     tensors(problem, tensor);
     for (int i = 0; i < SELSCAN_TENSORS; i++)
-        cost.bytes += (double)tensor_bytes(&tensor[i]);
+        cost.bytes += tensor_bytes_real(&tensor[i]);
 
     /* Per update: a*h + x*B and y + C*h, and delta*A where A is full. Per output: delta*u, then
      * bias 1, skip 2, gate 3 (1 + exp, divide, multiply), softplus 1. */

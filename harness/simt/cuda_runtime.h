@@ -1,5 +1,5 @@
-/* The part of CUDA's run-time header that the kernels use, over simt.h. The host compiler finds it in
- * place of CUDA's; docs/simt.md says how to add to it. */
+/* The part of CUDA's run-time header that the kernels use, over simt.h. The host compiler finds it
+ * in place of CUDA's; docs/simt.md says how to add to it. */
 #ifndef SSMBENCH_SIMT_CUDA_RUNTIME_H
 #define SSMBENCH_SIMT_CUDA_RUNTIME_H
 
@@ -155,27 +155,27 @@ static inline T simt_atomic(T *address, Change change)
     return old;
 }
 template <typename T>
-static inline T atomicAdd(T *address, T value)
+static inline T atomicAdd(T *address, std::common_type_t<T> value)
 {
     return simt_atomic(address, [=](T old) { return (T)(old + value); });
 }
 template <typename T>
-static inline T atomicMax(T *address, T value)
+static inline T atomicMax(T *address, std::common_type_t<T> value)
 {
     return simt_atomic(address, [=](T old) { return std::max(old, value); });
 }
 template <typename T>
-static inline T atomicMin(T *address, T value)
+static inline T atomicMin(T *address, std::common_type_t<T> value)
 {
     return simt_atomic(address, [=](T old) { return std::min(old, value); });
 }
 template <typename T>
-static inline T atomicExch(T *address, T value)
+static inline T atomicExch(T *address, std::common_type_t<T> value)
 {
     return simt_atomic(address, [=](T) { return value; });
 }
 template <typename T>
-static inline T atomicCAS(T *address, T expected, T value)
+static inline T atomicCAS(T *address, std::common_type_t<T> expected, std::common_type_t<T> value)
 {
     return simt_atomic(address, [=](T old) { return old == expected ? value : old; });
 }

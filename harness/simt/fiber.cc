@@ -8,7 +8,7 @@
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(SIMT_TSAN)
 #include <sanitizer/tsan_interface.h>
 #endif
 #if !defined(__x86_64__)
@@ -126,10 +126,9 @@ void fiber_start(struct fiber *fiber, void (*entry)(void))
     __asan_unpoison_memory_region(fiber->stack + fiber->size - marked, marked);
 #endif
     fiber->running = true;
-#if defined(__SANITIZE_THREAD__)
-    if (fiber->tsan)
-        __tsan_destroy_fiber(fiber->tsan);
-    fiber->tsan = __tsan_create_fiber(0);
+#if defined(SIMT_TSAN)
+    if (!fiber->tsan)
+        fiber->tsan = __tsan_create_fiber(0);
 #endif
     fiber->fake_stack = NULL;
     entry_point = entry;
@@ -140,7 +139,7 @@ void fiber_switch(struct fiber *from, struct fiber *to)
 {
     left = from;
     entering = to;
-#if defined(__SANITIZE_THREAD__)
+#if defined(SIMT_TSAN)
     if (!from->tsan)
         from->tsan = __tsan_get_current_fiber();
     __tsan_switch_to_fiber(to->tsan, __tsan_switch_to_fiber_no_sync);

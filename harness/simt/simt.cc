@@ -13,16 +13,16 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
-#define POISON(memory, bytes) ASAN_POISON_MEMORY_REGION(memory, bytes)
+#define POISON(memory, bytes)   ASAN_POISON_MEMORY_REGION(memory, bytes)
 #define UNPOISON(memory, bytes) ASAN_UNPOISON_MEMORY_REGION(memory, bytes)
 #else
-#define POISON(memory, bytes) ((void)0)
+#define POISON(memory, bytes)   ((void)0)
 #define UNPOISON(memory, bytes) ((void)0)
 #endif
 
 /* ThreadSanitizer is told what orders memory accesses between the threads of a block. It does not
  * know OpenMP's own synchronisation: under it, one thread runs all blocks. */
-#if defined(__SANITIZE_THREAD__)
+#if defined(SIMT_TSAN)
 #include <sanitizer/tsan_interface.h>
 #define RELEASE(address) __tsan_release(address)
 #define ACQUIRE(address) __tsan_acquire(address)
@@ -38,10 +38,17 @@ thread_local simt::index3 threadIdx, blockIdx, blockDim, gridDim;
 namespace simt
 {
 
-enum { GUARD = 64, GUARD_BYTE = 0xA5, NAN_BYTE = 0xFF, DYNAMIC = -1 };
+enum { GUARD = 64, GUARD_BYTE = 0xA5, NAN_BYTE = 0xFF, DYNAMIC = -1, TURNS = 2 * WARP };
 static const long POLLS_MAX = 20 * 1000 * 1000;
 
-enum state { STATE_NEW, STATE_READY, STATE_AT_BARRIER, STATE_AT_COLLECTIVE, STATE_POLLING, STATE_DONE };
+enum state {
+    STATE_NEW,
+    STATE_READY,
+    STATE_AT_BARRIER,
+    STATE_AT_COLLECTIVE,
+    STATE_POLLING,
+    STATE_DONE
+};
 
 struct copy {
     char *to;
@@ -64,12 +71,15 @@ struct thread {
 struct pending {
     struct site where;
     uint32_t mask, arrived;
+    char *turn;
     const void *common;
     combine function;
 };
 
 struct warp {
     uint32_t left; /* lanes that have left the kernel, or that the block does not have */
+    unsigned collectives;
+    char turn[TURNS];
     std::vector<pending> pendings;
 };
 
@@ -100,6 +110,8 @@ struct executor {
     std::vector<array> arrays;
     launch_state *launch;
     int current, count, waiting, done;
+    unsigned barriers;
+    char barrier_turn[2]; /* only their addresses are used, as those of warp.turn */
     long polls;
     uint64_t random;
 };
@@ -130,6 +142,16 @@ static index3 index_of(int64_t rank, index3 size)
             (unsigned)(rank / size.x / size.y)};
 }
 
+/* Characters of the kernel's name in the text of its launch: up to the first comma that is not one
+ * of template arguments. */
+static int name_length(const char *call)
+{
+    int length = 0, depth = 0;
+    for (; call[length] && (call[length] != ',' || depth); length++)
+        depth += (call[length] == '<') - (call[length] == '>');
+    return length;
+}
+
 /* Keeps the first error of a launch. */
 static void report(site where, int rank, const char *sentence)
 {
@@ -138,9 +160,9 @@ static void report(site where, int rank, const char *sentence)
         return;
     const index3 t = index_of(rank, blockDim);
     snprintf(error_sentence, sizeof error_sentence,
-             "%s, block (%u,%u,%u), thread (%u,%u,%u), %s:%d: %s %s", self->launch->kernel,
-             blockIdx.x, blockIdx.y, blockIdx.z, t.x, t.y, t.z, where.file, where.line, where.what,
-             sentence);
+             "%.*s, block (%u,%u,%u), thread (%u,%u,%u), %s:%d: %s %s",
+             name_length(self->launch->kernel), self->launch->kernel, blockIdx.x, blockIdx.y,
+             blockIdx.z, t.x, t.y, t.z, where.file, where.line, where.what, sentence);
 }
 
 static void leave(enum state state)
@@ -157,6 +179,7 @@ void fail(site where, const char *format, ...)
     vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
     report(where, self->current, sentence);
+    RELEASE(self);
     leave(STATE_DONE);
     abort();
 }
@@ -178,7 +201,9 @@ void barrier(site where)
     self->threads[self->current].where = where;
     if (self->done)
         fail(where, "waits for %d threads that have left the kernel", self->done);
-    RELEASE(&self->waiting);
+    /* Two addresses in turn: who leaves this barrier late must not see who is early at the next. */
+    char *const turn = &self->barrier_turn[self->barriers % 2];
+    RELEASE(turn);
     if (++self->waiting == self->count) {
         for (int i = 0; i < self->count; i++) {
             thread &other = self->threads[i];
@@ -188,11 +213,13 @@ void barrier(site where)
             other.state = STATE_READY;
         }
         self->waiting = 0;
+        self->barriers++;
         leave(STATE_READY);
     } else {
         leave(STATE_AT_BARRIER);
     }
-    ACQUIRE(&self->waiting);
+    (void)turn;
+    ACQUIRE(turn);
 }
 
 /* Lanes of the warp that have not left the kernel. */
@@ -215,8 +242,10 @@ static void complete(warp &w, int first, size_t c)
             output[lane] = other.output;
             other.state = STATE_READY;
         }
+    ACQUIRE(p.turn); /* what all lanes brought; then give them what comes out */
     if (p.function)
         p.function(p.arrived, input, output, p.common, p.where);
+    RELEASE(p.turn);
 }
 
 void collective(site where, uint32_t mask, const void *input, void *output, const void *common,
@@ -234,18 +263,20 @@ void collective(site where, uint32_t mask, const void *input, void *output, cons
     while (c < w.pendings.size() && !(w.pendings[c].mask & mask))
         c++;
     if (c == w.pendings.size())
-        w.pendings.push_back({where, mask, 0, common, function});
+        w.pendings.push_back({where, mask, 0, &w.turn[w.collectives++ % TURNS], common, function});
     pending &p = w.pendings[c];
     if (p.mask != mask || !same_place(p.where, where))
         fail(where, "with mask %08x meets lanes %08x at %s with mask %08x, %s:%d", mask, p.arrived,
              p.where.what, p.mask, p.where.file, p.where.line);
     p.arrived |= 1u << lane();
-    RELEASE(&w);
+    char *const turn = p.turn;
+    RELEASE(turn);
     mine.state = STATE_AT_COLLECTIVE;
     if (p.arrived == (mask & alive(w)))
         complete(w, first, c);
     leave(mine.state);
-    ACQUIRE(&w);
+    (void)turn;
+    ACQUIRE(turn);
 }
 
 /* The running thread has left: collectives that only waited for it go on. */
@@ -268,6 +299,13 @@ static array *find_array(site where)
     return NULL;
 }
 
+/* memset, but not an access that ThreadSanitizer counts as the calling thread's. */
+static void fill(char *memory, int byte, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        memory[i] = (char)byte;
+}
+
 void *shared(site where, size_t bytes)
 {
     const array *known = find_array(where);
@@ -277,9 +315,9 @@ void *shared(site where, size_t bytes)
     if (bytes > SHARED_MAX || end > 2 * SHARED_MAX)
         fail(where, "takes %zu bytes of shared memory: a block has at most %d", bytes, SHARED_MAX);
     char *memory = self->arena + start + GUARD;
-    memset(memory - GUARD, GUARD_BYTE, GUARD);
-    memset(memory, NAN_BYTE, bytes);
-    memset(memory + bytes, GUARD_BYTE, GUARD);
+    fill(memory - GUARD, GUARD_BYTE, GUARD);
+    fill(memory, NAN_BYTE, bytes);
+    fill(memory + bytes, GUARD_BYTE, GUARD);
     POISON(memory - GUARD, GUARD);
     POISON(memory + bytes, GUARD);
     self->arena_used = end;
@@ -340,10 +378,20 @@ static void check_guards(void)
     self->arena_used = 0;
 }
 
+/* Where a thread of the block waits at a barrier. */
+static site waiting_place(void)
+{
+    int rank = 0;
+    while (self->threads[rank].state != STATE_AT_BARRIER)
+        rank++;
+    return self->threads[rank].where;
+}
+
 /* The life of a fiber. */
 static void thread_entry(void)
 {
     executor *e = self;
+    ACQUIRE(&e->count);
     e->launch->body(e->launch->arguments);
     thread &mine = e->threads[e->current];
     if (!mine.copies.empty() && mine.copies.back().to)
@@ -353,8 +401,7 @@ static void thread_entry(void)
     RELEASE(e);
     e->done++;
     if (e->waiting)
-        report({"", "the kernel", 0}, e->current,
-               "was left while other threads of the block wait at a barrier");
+        report(waiting_place(), e->current, "waits for this thread, which has left the kernel");
     leave(STATE_DONE);
 }
 
@@ -426,6 +473,7 @@ static void run_block(int64_t index)
         self->warps[first / WARP].left = lanes < WARP ? ~0u << lanes : 0;
         self->warps[first / WARP].pendings.clear();
     }
+    RELEASE(&self->count);
     while (self->done < self->count && !self->launch->failed) {
         bool progress = false, polling = false;
         order_threads(order);
@@ -476,9 +524,10 @@ int run(const char *kernel, index3 grid, index3 block, size_t shared_bytes,
     if (threads < 1 || threads > THREADS_MAX || blocks < 1 || grid.y > 65535 || grid.z > 65535 ||
         grid.x > INT32_MAX || shared_bytes > SHARED_MAX) {
         snprintf(error_sentence, sizeof error_sentence,
-                 "%s: a grid of %u x %u x %u blocks of %u x %u x %u threads with %zu bytes of "
+                 "%.*s: a grid of %u x %u x %u blocks of %u x %u x %u threads with %zu bytes of "
                  "shared memory cannot be launched",
-                 kernel, grid.x, grid.y, grid.z, block.x, block.y, block.z, shared_bytes);
+                 name_length(kernel), kernel, grid.x, grid.y, grid.z, block.x, block.y, block.z,
+                 shared_bytes);
         return ERROR;
     }
     const int workers = OS_THREADS ? OS_THREADS : omp_get_max_threads();

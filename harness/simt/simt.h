@@ -45,8 +45,7 @@ int run(const char *kernel, index3 grid, index3 block, size_t shared_bytes,
         void (*body)(void *arguments), void *arguments);
 
 /* Ends the launch with an error that names this thread. Does not return. */
-[[noreturn]] void fail(site where, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+[[noreturn]] void fail(site where, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Waits until all threads of the block are here; all must be at the same place. */
 void barrier(site where);
@@ -66,8 +65,8 @@ void *dynamic_shared(site where);
 typedef void (*combine)(uint32_t lanes, const void *const input[WARP], void *const output[WARP],
                         const void *common, site where);
 
-/* A warp collective: waits for the lanes of `mask` that have not left the kernel, which must come to
- * the same place with the same mask. */
+/* A warp collective: waits for the lanes of `mask` that have not left the kernel, which must come
+ * to the same place with the same mask. */
 void collective(site where, uint32_t mask, const void *input, void *output, const void *common,
                 combine function);
 

@@ -6,8 +6,8 @@ struct simt_shuffle {
     int source; /* lane of the warp, or -1 for one's own */
 };
 
-static inline void simt_combine_shuffle(uint32_t mask, const void *const input[], void *const output[],
-                                        const void *, simt::site where)
+static inline void simt_combine_shuffle(uint32_t mask, const void *const input[],
+                                        void *const output[], const void *, simt::site where)
 {
     for (int lane = 0; lane < simt::WARP; lane++) {
         if (!(mask >> lane & 1))
@@ -68,8 +68,8 @@ static inline T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width
                               from >= simt_segment(width) + width ? -1 : from);
 }
 
-static inline void simt_combine_ballot(uint32_t mask, const void *const input[], void *const output[],
-                                       const void *, simt::site)
+static inline void simt_combine_ballot(uint32_t mask, const void *const input[],
+                                       void *const output[], const void *, simt::site)
 {
     uint32_t ballot = 0;
     for (int lane = 0; lane < simt::WARP; lane++)
@@ -106,8 +106,8 @@ static inline unsigned __activemask(SIMT_HERE)
 enum simt_reduction { SIMT_ADD, SIMT_MIN, SIMT_MAX, SIMT_AND, SIMT_OR, SIMT_XOR };
 
 template <typename T>
-static inline void simt_combine_reduce(uint32_t mask, const void *const input[], void *const output[],
-                                       const void *common, simt::site)
+static inline void simt_combine_reduce(uint32_t mask, const void *const input[],
+                                       void *const output[], const void *common, simt::site)
 {
     const simt_reduction how = *(const simt_reduction *)common;
     T result = 0;

@@ -1,18 +1,18 @@
-/* How every .cu file launches a kernel and names its shared memory: by nvcc for a GPU, or by the host
- * compiler over harness/simt. */
+/* How every .cu file launches a kernel and names its shared memory: by nvcc for a GPU, or by the
+ * host compiler over harness/simt. */
 #ifndef SSMBENCH_LAUNCH_CUH
 #define SSMBENCH_LAUNCH_CUH
 
 #include <cuda_runtime.h>
 #include <stdint.h>
 
-/* launch(kernel, blocks, threads, shared_bytes, stream, arguments...) enqueues the kernel on `blocks`
- * blocks of `threads` threads with that much dynamic shared memory and returns the cudaError_t of the
- * launch. */
+/* launch(kernel, blocks, threads, shared_bytes, stream, arguments...) enqueues the kernel on
+ * `blocks` blocks of `threads` threads with that much dynamic shared memory and returns the
+ * cudaError_t of the launch. */
 #define launch(...) launch_named(#__VA_ARGS__, __VA_ARGS__)
 
-/* SHARED(float, tile, [8][33]) declares a shared array, DYNAMIC_SHARED(float, tile) names the dynamic
- * shared memory, aligned to 16 bytes. */
+/* SHARED(float, tile, [8][33]) declares a shared array, DYNAMIC_SHARED(float, tile) names the
+ * dynamic shared memory, aligned to 16 bytes. */
 #ifdef __CUDACC__
 #define SHARED(type, name, dimensions) __shared__ type name dimensions
 #define DYNAMIC_SHARED(type, name)                                                                 \
@@ -42,8 +42,9 @@ static inline int launch_named(const char *call, void (*kernel)(Parameters...), 
 #else
     (void)stream;
     auto body = [&] { kernel(arguments...); };
-    return simt::run(call, {(unsigned)blocks, 1, 1}, {(unsigned)threads, 1, 1}, shared_bytes,
-                     [](void *b) { (*(decltype(body) *)b)(); }, &body);
+    return simt::run(
+        call, {(unsigned)blocks, 1, 1}, {(unsigned)threads, 1, 1}, shared_bytes,
+        [](void *b) { (*(decltype(body) *)b)(); }, &body);
 #endif
 }
 

@@ -56,17 +56,12 @@ static int run(const void *problem, void *const tensor[], void *workspace, void 
 #pragma omp parallel for
     for (int64_t row = 0; row < rows; row++) {
         const int64_t b = row / call.p.channels, d = row % call.p.channels;
-        switch ((enum dtype)call.p.dtype) {
-        case DTYPE_F32:
+        if (call.p.dtype == DTYPE_F32)
             scan_row(&call, DTYPE_F32, b, d);
-            break;
-        case DTYPE_BF16:
+        else if (call.p.dtype == DTYPE_BF16)
             scan_row(&call, DTYPE_BF16, b, d);
-            break;
-        case DTYPE_F16:
+        else
             scan_row(&call, DTYPE_F16, b, d);
-            break;
-        }
     }
     return 0;
 }

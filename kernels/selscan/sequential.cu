@@ -32,8 +32,7 @@ static __global__ void scan(const struct selscan_call call)
 
 #pragma unroll(CAPACITY <= 64 ? CAPACITY : 1)
     for (int n = 0; n < CAPACITY; n++)
-        if (n < state)
-            h[n] = selscan_initial(&call, row, n);
+        h[n] = n < state ? selscan_initial(&call, row, n) : 0.0f;
     for (int64_t step = 0; step < p->length; step++) {
         const int64_t t = selscan_time(p, step), at = selscan_at(p, b, d, t);
         const int64_t bc = selscan_bc_at(p, b, g, 0, t);

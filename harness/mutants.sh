@@ -1,0 +1,151 @@
+#!/bin/sh
+# mutants.sh BUILD FILE...: the mutation test of the checker. In each kernel FILE, and each header
+# of its folder that it includes, deletes one statement or makes one `if` unconditional: those in
+# loops and those of inline functions, which loops call. A declared or returned value becomes 0, as
+# without it the file would not compile. `verify quick` has to fail for every such mutant. That of a
+# header is tried with the variants that include it, one after another, until one fails: `verify`
+# runs them all, so it notices what any of them notices.
+#
+# The Makefile exports MUTANT_CC, _CFLAGS, _CXX, _CXXFLAGS, _LDLIBS, _OBJECTS: those of the build.
+# VERBOSE=1 prints a line for every mutant, else only a survivor or a broken run gets one.
+# Exit status: 0, or 1 if a mutant survived or a run was broken.
+set -eu
+build=$1
+shift
+scratch=$(mktemp -d "$build/mutants.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT # workers that are left end when their files are gone
+trap 'exit 130' INT TERM
+
+# The backend that a kernel file is tried on, its object there, and how that is compiled; another
+# kind of file is a line more. Variables without a value get a fixed wrong one, if the compiler can.
+pattern=-ftrivial-auto-var-init=pattern
+$MUTANT_CC $pattern -E -x c /dev/null > "$scratch/log" 2>&1 || pattern=
+rule() {
+    case $1 in
+    *_test.c) return 1 ;;
+    *.c) backend=cpu object=$build/$1.o compile="$MUTANT_CC $MUTANT_CFLAGS" ;;
+    *.cu) backend=simt object=$build/$1.simt.o compile="$MUTANT_CXX $MUTANT_CXXFLAGS -x c++" ;;
+    *) return 1 ;;
+    esac
+    compile="$compile -O1 -g0 -Wno-error $pattern"
+}
+
+# The mutants of a file that clang-format has formatted, a line each, with tabs between: first and
+# last line of the statement, what stands in its place, its text. Nesting is read from indentation.
+statements() {
+    awk '
+    function count(text, what) { return gsub(what, "", text) }
+    {
+        line = comment ? "/*" $0 : $0
+        gsub(/\/\*([^*]|\*+[^*\/])*\*+\/|\/\/.*/, "", line)
+        comment = sub(/\/\*.*/, "", line)
+        directive = continued || line ~ /^ *#/
+        continued = directive && line ~ /\\$/
+        if (directive || !match(line, /[^ ]/))
+            next
+        column = unit == "" ? RSTART : column
+        first = unit == "" ? FNR : first
+        gsub(/^ +| +$/, "", line)
+        unit = unit (unit == "" ? "" : " ") line
+        sub(/^(case [^:?]+|default): ?/, "", unit)
+        head = unit ~ /^(} )?(else|do|(else )?(if|for|while|switch)( constexpr)? \(.*\))( {)?$/
+        if (unit == "" || count(unit, "\\(") != count(unit, "\\)") || !(head || unit ~ /[;{}]$/))
+            next # it goes on in the next line
+
+        while (depth && indent[depth] >= column)
+            depth--
+        new = unit
+        if (head && unit ~ /^(} )?(else )?if /)
+            sub(/\(.*\)/, "(1)", new)
+        else if (unit ~ /^return [^;]/)
+            new = "return 0;"
+        else if (unit ~ /^[a-z][A-Za-z0-9_ *]* \**[A-Za-z0-9_]+ = .*;$/)
+            sub(/ = .*/, " = 0;", new)
+        else if (!head && unit ~ /;$/ && unit !~ /^(}|;|\(void\))/)
+            new = ";"
+        if (depth && body[depth] && new != unit)
+            printf "%d\t%d\t%s%s\t%s\n", first, FNR, new, comment ? " /*" : "", unit
+
+        indent[++depth] = column
+        body[depth] = depth > 1 && body[depth - 1] ||
+                      unit ~ /^(for|while|do) |(^| )(inline|__device__|__global__) /
+        unit = ""
+    }' "$1"
+}
+
+# Says what becomes of variant FILE in the TREE. It runs on one processor, CPU, with one thread,
+# since verify pins its threads: others run beside it.
+try() { # TREE FILE CPU
+    rule "$2"
+    name=${2#kernels/}
+    others=$(echo "$MUTANT_OBJECTS" | tr -s ' ' '\n' | grep -vxF "$object")
+    $compile -c "$1/$2" -o "$1/mutant.o" || { echo 'does not compile' && return; }
+    # shellcheck disable=SC2086
+    $MUTANT_CC -o "$1/ssmbench" "$1/mutant.o" $others $MUTANT_LDLIBS ||
+        { echo 'broken: does not link' && return; }
+    status=0
+    OMP_NUM_THREADS=1 taskset -c "$3" timeout 20 "$1/ssmbench" verify quick --fail-fast --backend "$backend" \
+        --variant "^${name%.*}@$backend\$" >&2 || status=$?
+    case $status in
+    0) echo survived ;;
+    1) echo 'killed: wrong' ;;
+    124) echo 'killed: time-out' ;;
+    13[1-9]) echo 'killed: crash' ;;
+    *) echo "broken: exit status $status" ;;
+    esac
+}
+
+# Tries every variant without a change, and every mutant, whose TURN it is, on processor CPU.
+work() { # CPU TURN
+    tree=$scratch/$1
+    mkdir "$tree"
+    cp -r kernels reference "$tree"
+    awk "NR % $turns == $2" "$scratch/variants" | while read -r file; do
+        outcome=$(try "$tree" "$file" "$1" 2> "$tree/log")
+        [ "$outcome" = survived ] || echo "$file:0: broken: without any change: $outcome"
+    done
+    awk "NR % $turns == $2" "$scratch/mutants" | while IFS='	' read -r file first last new text; do
+        sed "$first,${last}s/.*//; ${first}s|^|$new|" "$file" > "$tree/$file"
+        outcome=
+        for user in $(sed -n "s|^$file ||p" "$scratch/users"); do
+            result=$(try "$tree" "$user" "$1" 2> "$tree/log")
+            case $outcome,$result in survived,does*) ;; *) outcome=$result ;; esac
+            [ "$outcome" = survived ] || break
+        done
+        cp "$file" "$tree/$file"
+        printf '%s:%s: %s: %s  ->  %s\n' "$file" "$first" "$outcome" "$text" "$new"
+    done
+}
+
+for file in kernels/*/*; do
+    rule "$file" || continue
+    $compile -MM "$file" | tr -s '\\ ' '\n' | grep "^${file%/*}/[^/]*$" | sed "s|$| $file|"
+done > "$scratch/users" # lines of a file and a variant that it is part of
+cut -d ' ' -f 2 "$scratch/users" | sort -u > "$scratch/variants"
+for file in "$@"; do
+    sed -n "s| $file$||p" "$scratch/users"
+done | sort -u | while read -r file; do
+    statements "$file" | sed "s|^|$file	|"
+done > "$scratch/mutants"
+
+cpus=$(seq 0 $(($(getconf _NPROCESSORS_CONF) - 1)) |
+    while read -r cpu; do taskset -c "$cpu" echo "$cpu" 2> "$scratch/log" || :; done)
+turns=$(echo "$cpus" | wc -l)
+turn=0
+for cpu in $cpus; do
+    work "$cpu" $turn > "$scratch/outcomes.$cpu" &
+    turn=$((turn + 1))
+done
+wait
+
+sort -t: -k1,1 -k2,2n "$scratch"/outcomes.* | awk -F': ' -v verbose="${VERBOSE:-}" \
+    -v expected="$(wc -l < "$scratch/mutants")" '
+    { count[$2]++; tried += $1 !~ /:0$/ }
+    $2 !~ /^(killed|does not compile)$/ || verbose
+    END {
+        if (tried != expected)
+            printf "mutants.sh: %d of %d mutants were tried\n", tried, expected
+        printf "mutants: %d killed, %d do not compile, %d survived\n", count["killed"],
+            count["does not compile"], count["survived"]
+        exit !(count["killed"] && tried == expected && !count["survived"] && !count["broken"])
+    }'
