@@ -106,7 +106,7 @@ $(BUILD)/mutants-cuda: harness/simt/mutants.cu $(wildcard harness/simt/*.cuh) | 
 	$(NVCC) $(NVCCFLAGS) -MF $@.d $< -o $@
 
 bundle: ## gather a binary for another machine of this kind, with what it needs, in build/bundle
-	$(MAKE) BUILD=$(BUILD)/portable MARCH=$(if $(filter x86_64,$(shell uname -m)),x86-64-v3,armv8-a) all
+	$(MAKE) BUILD=$(BUILD)/portable MARCH=$(if $(filter x86_64,$(shell uname -m)),x86-64-v3,armv8-a) all $(if $(NVCC),$(BUILD)/portable/mutants-cuda)
 	harness/bundle.sh $(BUILD)/portable/ssmbench $(BUILD)/bundle
 
 clean: ## remove build/
@@ -116,26 +116,26 @@ help: ## print this
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
 
 $(BUILD)/ssmbench: $(objects)
-	$(CC) -o $@ $^ $(LDLIBS)
+	@echo "link $@"; $(CC) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/tests: $(filter-out $(BUILD)/harness/main.c.o,$(objects)) $(tests:%=$(BUILD)/%.o)
-	$(CC) -o $@ $^ -lcriterion $(LDLIBS)
+	@echo "link $@"; $(CC) -o $@ $^ -lcriterion $(LDLIBS)
 
 $(BUILD)/%.c.o: %.c | $(generated)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+	@echo "cc   $<"; $(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/%.cc.o: %.cc | $(generated)
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) -fno-tree-loop-distribute-patterns $(if $(RACE),-DSIMT_TSAN) -MMD -MP -c $< -o $@
+	@echo "c++  $<"; $(CXX) $(CXXFLAGS) -fno-tree-loop-distribute-patterns $(if $(RACE),-DSIMT_TSAN) -MMD -MP -c $< -o $@
 
 $(BUILD)/%.cu.simt.o: %.cu | $(generated)
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) $(if $(RACE),-fsanitize=thread) -MMD -MP -x c++ -c $< -o $@
+	@echo "simt $<"; $(CXX) $(CXXFLAGS) $(if $(RACE),-fsanitize=thread) -MMD -MP -x c++ -c $< -o $@
 
 $(BUILD)/%.cu.o: %.cu | $(generated)
 	@mkdir -p $(@D)
-	$(NVCC) $(NVCCFLAGS) -c $< -o $@
+	@echo "nvcc $<"; $(NVCC) $(NVCCFLAGS) -c $< -o $@
 
 # Generated files change only when what they say does.
 .SECONDARY: $(generated)

@@ -30,6 +30,8 @@ struct campaign {
     bool is_prepared;
     double start_s, weight_done, weight_all, row_limit_s;
     int count[STATUS_COUNT], rows, rows_all;
+    double difference; /* the largest between two backends of a variant */
+    bool compared;
     bool lacks_memory, write_failed;
 };
 
@@ -79,6 +81,8 @@ static void show_row(const struct test_case *item, const struct entry *entry,
     printf("%-16s %-28s %s/%s", STATUS_NAMES[o->status], entry->full, item->suite, item->name);
     if (o->error >= 0 && o->status == STATUS_PASS)
         printf("  error %.1e", o->error);
+    if (o->other)
+        printf("  differs from %s by %.1e", o->other, o->difference);
     if (o->timed) {
         const struct summary *s = &o->timing.summary;
         printf("  %.4g ms [%.4g, %.4g] n=%d", s->median, s->q1, s->q3, s->count);
@@ -167,6 +171,8 @@ static bool run_row(struct campaign *c, const struct test_case *item, const stru
     c->write_failed = !results_append(&c->results, row, &message);
     json_decref(row);
     timing_free(&outcome.timing);
+    c->compared |= outcome.other != NULL;
+    c->difference = fmax(c->difference, outcome.difference);
     c->count[outcome.status]++;
     c->rows++;
     c->weight_done += weight(item);
@@ -209,6 +215,8 @@ static int conclude(const struct campaign *c)
     const int failed = c->rows - passed - skipped;
     if (isatty(STDERR_FILENO))
         fputs("\r\033[K", stderr);
+    if (c->compared)
+        printf("f32 outputs of a variant on two backends differ by %.1e at most\n", c->difference);
     printf("%d passed, %d failed, %d skipped in %.1f s\n", passed, failed, skipped,
            now_s() - c->start_s);
     fflush(stdout);

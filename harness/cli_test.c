@@ -185,8 +185,12 @@ Test(cli, cuda_without_a_gpu_is_what_the_machine_lacks)
     const char *missing = backend_cuda.missing();
     ssmbench("verify --backend cuda --case '^plain'");
     cr_assert(eq(int, status, missing ? 4 : 0), "%s", err);
-    if (missing)
-        cr_assert(eq(ptr, strstr(err, "ssmbench: --backend cuda: "), err), "%s", err);
+    if (!missing)
+        return;
+    cr_assert(eq(ptr, strstr(err, "ssmbench: --backend cuda: "), err), "%s", err);
+    ssmbench("verify --case '^plain'");
+    cr_assert(eq(int, status, 0), "cuda was not asked for");
+    cr_assert(ne(ptr, strstr(err, "no cuda variants: "), NULL), "%s", err);
 }
 
 Test(cli, verify_quick)

@@ -79,10 +79,14 @@ Test(filter, a_backend_that_cannot_run_here_says_why)
 
 Test(filter, only_named_backends_are_used)
 {
-    struct filter filter = open_filter(NULL, NULL, NULL, "cpu");
-    cr_assert(eq(ptr, (void *)filter.backend[0], (void *)&backend_cpu));
-    cr_assert(eq(ptr, (void *)filter.backend[1], NULL));
-    filter_close(&filter);
+    struct filter one = open_filter(NULL, NULL, NULL, "cpu");
+    cr_assert(eq(ptr, (void *)one.backend[0], (void *)&backend_cpu));
+    cr_assert(eq(ptr, (void *)one.backend[1], NULL));
+    filter_close(&one);
+    struct filter two = open_filter(NULL, NULL, NULL, "cpu,cpu");
+    cr_assert(eq(ptr, (void *)two.backend[1], (void *)&backend_cpu));
+    cr_assert(eq(ptr, (void *)two.backend[2], NULL));
+    filter_close(&two);
 }
 
 Test(filter, the_cpu_is_always_usable, .init = cr_redirect_stderr)

@@ -21,6 +21,13 @@ struct buffer {
     size_t bytes;
 };
 
+/* The outputs of a variant on the first backend where it passed. */
+struct kept {
+    const struct entry *entry;
+    void *output[MAX_TENSORS];
+    struct kept *next;
+};
+
 struct trial {
     const struct prepared *prepared;
     const struct backend *backend;
@@ -95,6 +102,12 @@ void prepared_free(struct prepared *prepared)
     for (int i = 0; i < MAX_TENSORS; i++) {
         free(prepared->input[i]);
         free(prepared->reference[i]);
+    }
+    for (struct kept *kept = prepared->kept, *next; kept; kept = next) {
+        for (int i = 0; i < MAX_TENSORS; i++)
+            free(kept->output[i]);
+        next = kept->next;
+        free(kept);
     }
     *prepared = (struct prepared){0};
 }
@@ -303,9 +316,44 @@ static bool check(struct trial *trial)
     return good;
 }
 
-bool trial_run(const struct prepared *prepared, const struct entry *entry,
-               const struct backend *backend, double limit_s,
-               const volatile sig_atomic_t *interrupted, struct outcome *outcome)
+/* The largest difference between the f32 outputs of this trial and those kept from another backend.
+ */
+static double difference(const struct trial *trial, const struct kept *kept)
+{
+    double worst = 0;
+    for (int i = 0; i < trial->tensors; i++) {
+        const struct tensor *tensor = &trial->prepared->tensor[i];
+        const int64_t elements = tensor_elements(tensor);
+        if (!trial->first[i] || tensor->dtype != DTYPE_F32)
+            continue;
+        double *wide = must_allocate((size_t)elements, sizeof *wide);
+        for (int64_t j = 0; j < elements; j++)
+            wide[j] = dtype_load(kept->output[i], tensor->dtype, j);
+        worst = fmax(worst, tensor_compare(tensor, trial->first[i], wide).error);
+        free(wide);
+    }
+    return worst;
+}
+
+/* Compares with the same variant on another backend, or keeps the outputs for one to come. */
+static void meet_others(struct trial *trial, const struct entry *entry, struct prepared *prepared)
+{
+    for (const struct kept *kept = prepared->kept; kept; kept = kept->next)
+        if (!strcmp(kept->entry->name, entry->name)) {
+            trial->outcome->other = kept->entry->backend;
+            trial->outcome->difference = difference(trial, kept);
+            return;
+        }
+    struct kept *mine = must_allocate(1, sizeof *mine);
+    mine->entry = entry;
+    mine->next = prepared->kept;
+    prepared->kept = mine;
+    memcpy(mine->output, trial->first, sizeof mine->output);
+    memset(trial->first, 0, sizeof trial->first);
+}
+
+bool trial_run(struct prepared *prepared, const struct entry *entry, const struct backend *backend,
+               double limit_s, const volatile sig_atomic_t *interrupted, struct outcome *outcome)
 {
     const struct test_case *item = prepared->item;
     struct trial trial = {.prepared = prepared,
@@ -328,6 +376,8 @@ bool trial_run(const struct prepared *prepared, const struct entry *entry,
         outcome->timed = finished && works(&trial, error, "timed run") &&
                          outputs_same(&trial, "after the timed runs");
     }
+    if (finished && outcome->status == STATUS_PASS)
+        meet_others(&trial, entry, prepared);
     for (int i = 0; i <= MAX_TENSORS; i++)
         if (trial.buffer[i].base)
             backend->release(trial.buffer[i].base);

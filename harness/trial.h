@@ -29,6 +29,7 @@ struct prepared {
     struct fill fill[MAX_TENSORS];
     void *input[MAX_TENSORS];
     double *reference[MAX_TENSORS];
+    struct kept *kept; /* outputs of variants that passed, for other backends of the same name */
 };
 
 struct outcome {
@@ -38,6 +39,8 @@ struct outcome {
     double run_s;      /* wall time of the first run */
     double error;      /* the worst of the outputs; -1 when nothing was compared */
     double tensor_error[MAX_TENSORS];
+    const char *other; /* a backend on which the same variant passed before, or NULL */
+    double difference; /* between the f32 outputs of the two, measured as an error is */
     double workspace_bytes;
     bool timed;
     struct timing timing;
@@ -56,8 +59,7 @@ double trial_bytes(const struct test_case *item, const struct variant *variant);
 /* Runs `entry` on the case: backend->runs times from poisoned outputs for the checks; then, when
  * all of them pass and limit_s > 0, for the clock; then looks at the outputs once more. False when
  * interrupted: there is no outcome then. */
-bool trial_run(const struct prepared *prepared, const struct entry *entry,
-               const struct backend *backend, double limit_s,
-               const volatile sig_atomic_t *interrupted, struct outcome *outcome);
+bool trial_run(struct prepared *prepared, const struct entry *entry, const struct backend *backend,
+               double limit_s, const volatile sig_atomic_t *interrupted, struct outcome *outcome);
 
 #endif

@@ -298,15 +298,36 @@ Test(trial, a_backend_that_draws_other_inputs_or_has_no_memory)
     free(item.problem);
 }
 
-/* u delta out 256 elements each, A 32, B C 128 each, D 8, final 32. */
+Test(trial, the_seed_draws_the_inputs)
+{
+    const struct test_case item = new_case();
+    struct selscan *p = item.problem;
+    float u[2][CHANNELS * LENGTH];
+    for (int i = 0; i < 2; i++) {
+        struct prepared prepared;
+        p->seed = 1 + i;
+        prepare(&item, &prepared);
+        memcpy(u[i], prepared.input[SELSCAN_U], sizeof u[i]);
+        prepared_free(&prepared);
+        const struct outcome outcome = run_trial(&item, sequential(), &backend_cpu, 0);
+        cr_assert(eq(int, outcome.status, STATUS_PASS), "%s", outcome.detail);
+    }
+    cr_assert(ne(int, memcmp(u[0], u[1], sizeof u[0]), 0));
+    free(item.problem);
+}
+
+/* u delta out 2^20 elements each, A B C 2^14 each, D 2^10, final 2^14; guards are far smaller. */
 Test(trial, memory_is_foreseen)
 {
     const struct test_case item = new_case();
     const struct variant variant = {.workspace = hundred_bytes, .run = spoils_nothing};
-    const int inputs = 2 * 256 + 32 + 2 * 128 + 8, outputs = 256 + 32;
-    cr_assert(eq(dbl, prepare_bytes(&item), 4 * inputs + (8 + 2 * 4) * outputs));
-    const double bytes = trial_bytes(&item, &variant);
-    cr_assert(ge(dbl, bytes, 4 * (inputs + outputs) + 100));
-    cr_assert(le(dbl, bytes, 4 * (inputs + outputs) + 100 + 16384), "room for guards only");
+    struct selscan *p = item.problem;
+    p->channels = p->length = 1024, p->state = 16;
+    const double large = 1 << 20, small = 1 << 14, tiny = 1 << 10;
+    cr_assert(eq(dbl, prepare_bytes(&item),
+                 4 * (2 * large + 3 * small + tiny) + (8 + 2 * 4) * (large + small)));
+    const double bytes = trial_bytes(&item, &variant) - 4 * (3 * large + 4 * small + tiny) - 100;
+    cr_assert(ge(dbl, bytes, 0));
+    cr_assert(lt(dbl, bytes, 4 * small), "%g bytes for guards", bytes);
     free(item.problem);
 }

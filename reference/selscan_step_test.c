@@ -1,5 +1,5 @@
 /* The reference within one step: softplus, bias, skip, gate, groups, and the decoding of 16-bit
- * inputs. With u = B = C = 1 and A = 0, y of the first step is delta' + D. */
+ * inputs. With u = 2, B = C = 1 and A = 0, y of the first step is 2*(delta' + D). */
 #include "operation.h"
 #include "selscan.h"
 
@@ -19,8 +19,8 @@ static const struct selscan PLAIN = {
 
 static double one_step(const struct selscan *p, float delta, float bias, float D, float z)
 {
-    const float zero = 0, one = 1;
-    const void *input[SELSCAN_TENSORS] = {&one, &delta, &zero, &one, &one, &D, &z, &bias};
+    const float zero = 0, one = 1, two = 2;
+    const void *input[SELSCAN_TENSORS] = {&two, &delta, &zero, &one, &one, &D, &z, &bias};
     double out = NAN, *output[SELSCAN_TENSORS] = {[SELSCAN_OUT] = &out};
     selscan_operation.reference(p, input, output);
     return out;
@@ -48,7 +48,7 @@ Test(selscan_step, softplus_alone)
     p.softplus = 1;
     for (size_t i = 0; i < sizeof x_y / sizeof *x_y; i++) {
         const double got = one_step(&p, (float)x_y[i][0], 9, 9, 9);
-        cr_assert(near(got, x_y[i][1]), "softplus(%g) = %.17g", x_y[i][0], got);
+        cr_assert(near(got, 2 * x_y[i][1]), "2*softplus(%g) = %.17g", x_y[i][0], got);
     }
 }
 
@@ -61,7 +61,7 @@ Test(selscan_step, gate_alone)
     struct selscan p = PLAIN;
     p.gate = 1;
     for (size_t i = 0; i < sizeof z_y / sizeof *z_y; i++) {
-        const double got = one_step(&p, 4, 9, 9, (float)z_y[i][0]);
+        const double got = one_step(&p, 2, 9, 9, (float)z_y[i][0]);
         cr_assert(near(got, 4 * z_y[i][1]), "4*silu(%g) = %.17g", z_y[i][0], got);
     }
 }
@@ -70,9 +70,9 @@ Test(selscan_step, bias_and_skip_are_added_in_double)
 {
     struct selscan bias = PLAIN, skip = PLAIN;
     bias.bias = skip.skip = 1;
-    cr_assert(eq(dbl, one_step(&PLAIN, 1, 0x1p-30f, 0x1p-30f, 9), 1));
-    cr_assert(eq(dbl, one_step(&bias, 1, 0x1p-30f, 9, 9), 1 + 0x1p-30));
-    cr_assert(eq(dbl, one_step(&skip, 1, 9, 0x1p-30f, 9), 1 + 0x1p-30));
+    cr_assert(eq(dbl, one_step(&PLAIN, 1, 0x1p-30f, 0x1p-30f, 9), 2));
+    cr_assert(eq(dbl, one_step(&bias, 1, 0x1p-30f, 9, 9), 2 + 0x1p-29));
+    cr_assert(eq(dbl, one_step(&skip, 1, 9, 0x1p-30f, 9), 2 + 0x1p-29));
 }
 
 Test(selscan_step, bias_before_softplus_and_skip_before_gate)
@@ -80,7 +80,7 @@ Test(selscan_step, bias_before_softplus_and_skip_before_gate)
     const double softplus_1 = 1.313261687518222834, silu_2_5 = 2.310354549946891122;
     struct selscan p = PLAIN;
     p.bias = p.softplus = p.skip = p.gate = 1;
-    cr_assert(near(one_step(&p, -2, 3, 5, 2.5f), (softplus_1 + 5) * silu_2_5));
+    cr_assert(near(one_step(&p, -2, 3, 5, 2.5f), 2 * (softplus_1 + 5) * silu_2_5));
 }
 
 Test(selscan_step, channels_of_a_group_are_neighbours)
