@@ -91,7 +91,7 @@ sanitize: ## verify on cpu and simt under AddressSanitizer and UBSan
 
 race: ## watch the threads of the .cu kernels with ThreadSanitizer, on simt
 	$(MAKE) BUILD=$(BUILD)/race NVCC= RACE=1 all
-	TSAN_OPTIONS="halt_on_error=1 exitcode=66" harness/quietly.sh $(BUILD)/race/ssmbench verify race --backend simt
+	OMP_NUM_THREADS=1 TSAN_OPTIONS="halt_on_error=1 exitcode=66" harness/quietly.sh $(BUILD)/race/ssmbench verify race --backend simt
 
 mutants: all ## break every statement of the kernels' loops in turn: verify has to notice
 	harness/mutants.sh $(BUILD) $(or $(FILES),$(wildcard kernels/*/*.c kernels/*/*.cu))
