@@ -3,7 +3,7 @@
  * Computes   out and final of reference/selscan.h, in fp32.
  * Accepts    every problem.
  * Layout     workspace: d = expm1(delta*A) and x = delta*B*u of all steps, each (batch, length,
- *            channels, state); the state (batch, channels, state); y (batch, length, channels).
+ *            channels, state); y (batch, length, channels); the state (batch, channels, state).
  * Algorithm  passes over whole tensors, each a parallel region of its own: materialise d and x;
  *            then for every step h += d*h + x, and y = <C, h>; at last skip and gate. The usual
  *            loop materialises exp(delta*A); its expm1 takes the same bytes and holds 1e-5 on slow

@@ -3,7 +3,7 @@
  * Computes   out and final of reference/selscan.h, in fp32.
  * Accepts    every problem.
  * Layout     workspace: d = expm1(delta*A) and x = delta*B*u of all steps, each (batch, length,
- *            channels, state); the state (batch, channels, state); y (batch, length, channels).
+ *            channels, state); y (batch, length, channels); the state (batch, channels, state).
  *            16 lanes share a row in the passes that touch all its states.
  * Algorithm  passes over whole tensors, each a launch of its own: materialise d and x; then for
  *            every step h += d*h + x, and y = <C, h>; at last skip and gate. The usual loop
@@ -80,8 +80,7 @@ static int run(const void *problem, void *const tensor[], void *memory, void *st
     for (int64_t step = 0; step < p->length && !error; step++) {
         const int64_t t = selscan_time(p, step);
         error = launch(update, states, THREADS, 0, stream, call, w, t);
-        if (!error)
-            error = launch(contract, rows, THREADS, 0, stream, call, w, t);
+        error = error ? error : launch(contract, rows, THREADS, 0, stream, call, w, t);
     }
     if (!error)
         error = launch(finish, blocks_for(w.outputs, THREADS), THREADS, 0, stream, call, w);

@@ -6,8 +6,8 @@
 
 struct stepwise {
     float *d, *x;    /* expm1(delta*A) and delta*B*u: (batch, length, channels, state) */
-    float *h;        /* (batch, channels, state) */
     float *y;        /* (batch, length, channels) */
+    float *h;        /* (batch, channels, state) */
     int64_t rows;    /* batch*channels */
     int64_t outputs; /* rows*length */
 };
@@ -26,8 +26,8 @@ static inline struct stepwise stepwise_carve(const struct selscan *p, void *memo
     w.outputs = w.rows * p->length;
     w.d = (float *)memory;
     w.x = w.d + w.outputs * p->state;
-    w.h = w.x + w.outputs * p->state;
-    w.y = w.h + w.rows * p->state;
+    w.y = w.x + w.outputs * p->state;
+    w.h = w.y + w.outputs;
     return w;
 }
 
