@@ -298,6 +298,40 @@ Test(trial, a_backend_that_draws_other_inputs_or_has_no_memory)
     free(item.problem);
 }
 
+static struct outcome meet(struct prepared *prepared, const struct entry *entry)
+{
+    struct outcome outcome;
+    cr_assert(trial_run(prepared, entry, &backend_cpu, 0, &interrupted, &outcome));
+    cr_assert(eq(int, outcome.status, STATUS_PASS), "%s", outcome.detail);
+    return outcome;
+}
+
+Test(trial, a_variant_meets_itself_on_another_backend)
+{
+    static const struct variant right = {.run = spoils_nothing};
+    static const struct variant wrong = {.run = adds_to_out, .grade = GRADE_REDUCED};
+    static const struct entry entries[] = {{"selscan", "a", "one", "selscan/a@one", &right},
+                                           {"selscan", "b", "two", "selscan/b@two", &wrong},
+                                           {"selscan", "a", "two", "selscan/a@two", &right},
+                                           {"selscan", "a", "three", "selscan/a@three", &wrong}};
+    const struct test_case item = new_case();
+    struct prepared prepared;
+    struct outcome outcome[4];
+    prepare(&item, &prepared);
+    for (int i = 0; i < 4; i++)
+        outcome[i] = meet(&prepared, &entries[i]);
+    prepared_free(&prepared);
+
+    cr_assert(eq(ptr, (void *)outcome[0].other, NULL), "there was nothing to compare with");
+    cr_assert(eq(ptr, (void *)outcome[1].other, NULL), "another variant");
+    cr_assert(eq(str, (char *)outcome[2].other, "one"));
+    cr_assert(eq(dbl, outcome[2].difference, 0));
+    cr_assert(eq(str, (char *)outcome[3].other, "one"));
+    cr_assert(gt(dbl, outcome[3].difference, 1e-5));
+    cr_assert(le(dbl, outcome[3].difference, 1e-2));
+    free(item.problem);
+}
+
 Test(trial, the_seed_draws_the_inputs)
 {
     const struct test_case item = new_case();
