@@ -54,7 +54,7 @@ generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc versi
 .PHONY: all deps verify bench table readme record test sanitize race mutants lint format bundle clean help FORCE
 
 all: $(BUILD)/ssmbench ## build build/ssmbench: CPU variants, and CUDA ones where nvcc is
-	$(if $(NVCC),,@echo "ssmbench: no nvcc on the PATH: built for the CPU only")
+	$(if $(NVCC)$(SANITIZE)$(RACE),,@echo "ssmbench: no nvcc on the PATH: built for the CPU only")
 
 deps: ## install the Debian packages that are missing, or say what to install elsewhere
 	@harness/deps.sh $(PACKAGES)

@@ -122,8 +122,8 @@ Test(cases, absent_keys_have_their_initial_values)
 Test(cases, axes_are_multiplied_and_named)
 {
     struct case_list list = parse("[axes]\n"
+                                  "length = 7 , 9,11\t\n"
                                   "op     = selscan\n"
-                                  "length = 7, 9,11\n"
                                   "state  = 4\n"
                                   "a      = full, scalar\n"
                                   "why    = six cases\n");
@@ -149,7 +149,7 @@ Test(cases, an_indented_line_continues_the_value)
     struct case_list list = parse("[long]\n"
                                   "op     = selscan\n"
                                   "length = 1, 2,\n"
-                                  "         3,\n"
+                                  " 3,\n"
                                   "\t4\n"
                                   "why    = first half\n"
                                   "         and second\n");
@@ -212,6 +212,7 @@ static const struct broken {
      "why = y\n",
      8, "[a] is there already"},
     {"section twice in a row", "[a]\nop = selscan\nwhy = x\n[a]\nlength = 3\n", 4, "[a] "},
+    {"section of another file", "[kept]\nop = selscan\nwhy = x\n", 1, "[kept] is there already"},
     {"key twice", "[a]\nop = selscan\nlength = 3\nwhy = x\nlength = 3\n", 5,
      "length stands twice in [a]"},
     {"empty value", "[a]\nop = selscan\nlength = 1,,3\nwhy = x\n", 3,
@@ -280,6 +281,18 @@ Test(cases, too_many_cases_are_refused)
     assert_refused("32768 cases", text, 1, "[a] stands for more than 20000 cases");
 }
 
+Test(cases, as_many_cases_as_allowed_are_accepted)
+{
+    char text[4096] = "[a]\n";
+    append_axis(text, sizeof text, "seed", 100);
+    append_axis(text, sizeof text, "batch", 100);
+    append(text, sizeof text, "length = 1, 2\nop = selscan\nwhy = x\n");
+    struct case_list list = parse(text);
+    cr_assert(eq(int, list.count, 20000));
+    cr_assert(eq(str, list.item[19999].name, "a/seed=100/batch=100/length=2"));
+    cases_free(&list);
+}
+
 Test(cases, a_missing_file_is_named)
 {
     struct case_list list = {0};
@@ -310,21 +323,6 @@ Test(cases, keys_print_as_they_parse)
             cr_assert(eq(str, text, (char *)values[i].text));
         }
     free(problem);
-}
-
-Test(cases, suites_are_found_by_name_or_path)
-{
-    char path[4096];
-    struct message message = {""};
-    cr_assert(suite_path("quick", path, sizeof path, &message), "%s", message.text);
-    cr_assert(zero(int, access(path, R_OK)));
-    cr_assert(suite_path("some/where", path, sizeof path, &message));
-    cr_assert(eq(str, path, "some/where"));
-    cr_assert(suite_path("mine.ini", path, sizeof path, &message));
-    cr_assert(eq(str, path, "mine.ini"));
-    cr_assert(not(suite_path("quack", path, sizeof path, &message)));
-    cr_assert(ne(ptr, strstr(message.text, "no suite 'quack': expected a file"), NULL), "%s",
-              message.text);
 }
 
 Test(cases, all_suites_parse_and_say_why)
