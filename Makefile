@@ -22,7 +22,6 @@ c_files   := $(filter-out %_test.c,$(wildcard kernels/*/*.c reference/*.c harnes
 cu_files  := $(wildcard kernels/*/*.cu)
 simt_files := $(filter-out %_test.cc,$(wildcard harness/simt/*.cc))
 tests     := $(wildcard kernels/*/*_test.c reference/*_test.c harness/*_test.c harness/simt/*_test.cc)
-headers   := $(wildcard kernels/*.h kernels/*/*.h kernels/*/*.cuh)
 formatted := $(wildcard kernels/*.h reference/*.[ch] harness/*.[ch] harness/*.cu harness/simt/*.* kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
 
 # With nvcc: the architectures of the GPUs found, or all that this nvcc knows of a usual set.

@@ -112,6 +112,14 @@ Test(inputs, number_of_threads_does_not_matter)
     free(one);
 }
 
+Test(inputs, only_the_elements_are_written)
+{
+    const struct fill fill = {FILL_CONSTANT, 1, 0, 0};
+    float value[] = {7, 7, 7, 7, 7};
+    inputs_generate(value + 1, &fill, DTYPE_F32, 3, 1);
+    cr_assert(zero(int, memcmp(value, (float[]){7, 1, 1, 1, 7}, sizeof value)));
+}
+
 Test(inputs, sixteen_bits_are_the_rounded_f32_values)
 {
     const struct fill fill = {FILL_BELL, 0, 3, 0};

@@ -1,0 +1,122 @@
+/* What the parts of simt share: the state of a block and its threads. */
+#ifndef SSMBENCH_EXECUTOR_H
+#define SSMBENCH_EXECUTOR_H
+
+#include "fiber.h"
+#include "simt.h"
+
+#include <atomic>
+#include <vector>
+
+/* ThreadSanitizer is told what orders memory accesses between the threads of a block. It does not
+ * know OpenMP's own synchronisation: under it, one thread runs all blocks. */
+#if defined(SIMT_TSAN)
+#include <sanitizer/tsan_interface.h>
+#define RELEASE(address) __tsan_release(address)
+#define ACQUIRE(address) __tsan_acquire(address)
+enum { OS_THREADS = 1 };
+#else
+#define RELEASE(address) ((void)0)
+#define ACQUIRE(address) ((void)0)
+enum { OS_THREADS = 0 };
+#endif
+
+namespace simt
+{
+
+enum { TURNS = 2 * WARP };
+
+enum state {
+    STATE_NEW,
+    STATE_READY,
+    STATE_AT_BARRIER,
+    STATE_AT_COLLECTIVE,
+    STATE_POLLING,
+    STATE_DONE
+};
+
+struct copy {
+    char *to;
+    const char *from;
+    size_t bytes, zeroed;
+    bool ends_group;
+};
+
+/* One CUDA thread. */
+struct thread {
+    struct fiber fiber;
+    enum state state;
+    struct site where;
+    const void *input;
+    void *output;
+    std::vector<copy> copies;
+};
+
+/* A warp collective that some lanes have come to. */
+struct pending {
+    struct site where;
+    uint32_t mask, arrived;
+    char *turn;
+    const void *common;
+    combine function;
+};
+
+struct warp {
+    uint32_t left; /* lanes that have left the kernel, or that the block does not have */
+    unsigned collectives;
+    char turn[TURNS];
+    std::vector<pending> pendings;
+};
+
+/* A shared array of the block. */
+struct array {
+    struct site where;
+    char *memory;
+    size_t bytes;
+};
+
+struct launch_state {
+    const char *kernel;
+    index3 grid, block;
+    size_t shared_bytes;
+    void (*body)(void *);
+    void *arguments;
+    std::atomic<int64_t> next_block;
+    std::atomic<bool> failed;
+};
+
+/* What an OpenMP thread keeps between blocks. */
+struct executor {
+    struct fiber scheduler;
+    thread threads[THREADS_MAX];
+    warp warps[THREADS_MAX / WARP];
+    char *arena;
+    size_t arena_used;
+    std::vector<array> arrays;
+    launch_state *launch;
+    int current, count, waiting, done;
+    unsigned barriers;
+    char barrier_turn[2]; /* only their addresses are used, as those of warp.turn */
+    long polls;
+    uint64_t random;
+};
+
+extern __thread executor *self; /* of this OpenMP thread */
+
+/* Keeps the first error of a launch; `rank` is the thread to name. */
+void report(site where, int rank, const char *sentence);
+
+/* Leaves the running thread in `state` and goes on with the scheduler. */
+void leave(enum state state);
+
+bool same_place(site a, site b);
+
+/* The running thread has left the kernel: collectives that only waited for it go on. */
+void leave_warp(void);
+
+/* Reports guards that changed, once a block is done, and forgets its shared arrays. */
+void check_guards(void);
+
+} // namespace simt
+
+#endif
