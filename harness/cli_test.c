@@ -335,6 +335,7 @@ Test(cli, an_interrupt_keeps_the_finished_rows)
 {
     const pid_t child = start_bench();
     int wait_status = 0;
+    cr_assert(gt(int, child, 0));
     for (int i = 0; i < 600 && !has_a_line(rows_path); i++)
         usleep(100000);
     kill(child, SIGINT);
