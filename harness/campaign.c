@@ -274,6 +274,10 @@ int campaign_run(const struct campaign_options *options)
 
     struct sigaction action = {.sa_handler = interrupt};
     sigaction(SIGINT, &action, NULL);
+    /* The budget is for rows: the roofs are measured before its clock starts. */
+    for (int i = 0; c.filter.backend[i]; i++)
+        machine_of(&c, c.filter.backend[i]);
+    c.start_s = now_s();
     for_each_row(&c, true);
     const int result = conclude(&c);
     campaign_free(&c);

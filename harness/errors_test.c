@@ -279,3 +279,18 @@ Test(errors, elements_are_named_by_their_indices)
     tensor_element_name(&line, 7, text, sizeof text);
     cr_assert(eq(str, text, "out[7]"));
 }
+
+Test(errors, below_a_power_of_two_the_spacing_is_the_smaller_one)
+{
+    const struct tensor tensor = {.name = "out",
+                                  .present = true,
+                                  .output = true,
+                                  .dtype = DTYPE_BF16,
+                                  .rank = 1,
+                                  .dim = {1},
+                                  .row_axis = WHOLE};
+    const uint16_t below = 0x3f7f; /* 1 - 2^-8, the number next to 1 */
+    const double one = 1, rounds_to_it = 1 - 0x1p-8 + 0x1p-9;
+    cr_assert(gt(dbl, tensor_compare(&tensor, &below, &one).error, 1e-3));
+    cr_assert(eq(dbl, tensor_compare(&tensor, &below, &rounds_to_it).error, 0));
+}

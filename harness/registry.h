@@ -15,7 +15,7 @@ struct entry {
 /* NULL-terminated. */
 extern const struct operation *const OPERATIONS[];
 
-/* Terminated by a NULL op, sorted by full name. */
+/* Terminated by a NULL op. */
 extern const struct entry ENTRIES[];
 
 /* The operation of that name, or NULL. */
