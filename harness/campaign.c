@@ -160,6 +160,7 @@ static bool run_row(struct campaign *c, const struct test_case *item, const stru
         if (!c->is_prepared)
             prepare(item, &c->prepared);
         c->is_prepared = true;
+        c->prepared.one_backend = !c->filter.backend[1];
         if (interrupted ||
             !trial_run(&c->prepared, entry, backend, limit_s, &interrupted, &outcome))
             return false;

@@ -344,6 +344,8 @@ static void meet_others(struct trial *trial, const struct entry *entry, struct p
             trial->outcome->difference = difference(trial, kept);
             return;
         }
+    if (prepared->one_backend)
+        return;
     struct kept *mine = must_allocate(1, sizeof *mine);
     mine->entry = entry;
     mine->next = prepared->kept;

@@ -29,6 +29,7 @@ struct prepared {
     struct fill fill[MAX_TENSORS];
     void *input[MAX_TENSORS];
     double *reference[MAX_TENSORS];
+    bool one_backend;  /* nothing to compare with: outputs are not kept */
     struct kept *kept; /* outputs of variants that passed, for other backends of the same name */
 };
 

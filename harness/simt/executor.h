@@ -77,7 +77,6 @@ struct array {
 
 struct launch_state {
     const char *kernel;
-    index3 grid, block;
     size_t shared_bytes;
     void (*body)(void *);
     void *arguments;

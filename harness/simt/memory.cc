@@ -20,8 +20,7 @@ enum { GUARD = 64, GUARD_BYTE = 0xA5, NAN_BYTE = 0xFF, DYNAMIC = -1 };
 static array *find_array(site where)
 {
     for (array &known : self->arrays)
-        if (known.where.line == where.line && known.where.file == where.file &&
-            known.where.what == where.what)
+        if (same_place(known.where, where))
             return &known;
     return NULL;
 }

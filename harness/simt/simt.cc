@@ -78,8 +78,6 @@ static void thread_entry(void)
     ACQUIRE(&e->count);
     e->launch->body(e->launch->arguments);
     thread &mine = e->threads[e->current];
-    if (!mine.copies.empty() && mine.copies.back().to)
-        finish_copies(0);
     leave_warp();
     mine.fiber.running = false;
     RELEASE(e);
@@ -204,7 +202,7 @@ int run(const char *kernel, index3 grid, index3 block, size_t shared_bytes,
 {
     const int64_t blocks = (int64_t)grid.x * grid.y * grid.z;
     const int64_t threads = (int64_t)block.x * block.y * block.z;
-    launch_state launch = {kernel, grid, block, shared_bytes, body, arguments, {0}, {false}};
+    launch_state launch = {kernel, shared_bytes, body, arguments, {0}, {false}};
     if (threads < 1 || threads > THREADS_MAX || blocks < 1 || grid.y > 65535 || grid.z > 65535 ||
         grid.x > INT32_MAX || shared_bytes > SHARED_MAX) {
         snprintf(error_sentence, sizeof error_sentence,
