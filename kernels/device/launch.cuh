@@ -27,6 +27,9 @@
     type *const name = (type *)simt::dynamic_shared({__FILE__, "shared " #name, __LINE__})
 #endif
 
+/* Bytes of dynamic shared memory that a kernel gets without asking for more first. */
+enum { SHARED_UNASKED = 48 * 1024 };
+
 template <typename... Parameters, typename... Arguments>
 static inline int launch_named(const char *call, void (*kernel)(Parameters...), int64_t blocks,
                                int threads, size_t shared_bytes, void *stream,
@@ -36,6 +39,12 @@ static inline int launch_named(const char *call, void (*kernel)(Parameters...), 
         return cudaErrorInvalidConfiguration;
 #ifdef __CUDACC__
     (void)call;
+    if (shared_bytes > SHARED_UNASKED) {
+        const cudaError_t error = cudaFuncSetAttribute(
+            kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes);
+        if (error)
+            return error;
+    }
     kernel<<<(unsigned)blocks, (unsigned)threads, shared_bytes, (cudaStream_t)stream>>>(
         arguments...);
     return cudaGetLastError();
