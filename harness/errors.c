@@ -29,8 +29,8 @@ static double distance(enum dtype dtype, double out, double reference)
 {
     const struct format *format = &FORMATS[dtype];
     const bool overflows = fabs(reference) >= format->largest + half_ulp(format, format->largest);
-    if (isnan(reference))
-        return isnan(out) ? 0 : INFINITY;
+    if (!isfinite(reference))
+        return isfinite(out) ? INFINITY : 0;
     if (overflows)
         return out == copysign(INFINITY, reference) ? 0 : INFINITY;
     if (!isfinite(out))

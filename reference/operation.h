@@ -49,6 +49,8 @@ enum fill_kind {
     FILL_INTEGERS,         /* whole numbers a ... b */
     FILL_IMPULSES,         /* 0, but in one of 64 elements +a or -a */
     FILL_RAMP,             /* a*(1 + index mod period) */
+    FILL_SIGNED_LOG,       /* +2^x or -2^x, x uniform in [a, b) */
+    FILL_SPOILED,          /* FILL_BELL, but one of 256 elements NaN or infinite */
 };
 
 struct fill {

@@ -9,7 +9,8 @@ static const char *const A_WORDS[] = {"full", "scalar", NULL};
 static const char *const LAYOUTS[] = {"channel_first", "channel_last", NULL};
 static const char *const DTYPES[] = {"f32", "bf16", "f16", NULL};
 static const char *const INPUTS[] = {
-    "init", "test", "slow", "strong", "zeros-and-impulses", "large-delta", "integers", NULL};
+    "init",     "test",    "slow",        "strong",    "zeros-and-impulses", "large-delta",
+    "integers", "growing", "mixed-scale", "forgotten", "nonfinite",          NULL};
 
 #define SIZE(field, first, text)                                                                   \
     {                                                                                              \
@@ -41,7 +42,7 @@ static const struct key KEYS[] = {
     WORD(inputs, INPUTS, "how inputs are drawn"),
     {"seed", KEY_WHOLE, offsetof(struct selscan, seed), 0, 4294967295.0, 1, NULL, "of the inputs"},
     {"decay", KEY_REAL, offsetof(struct selscan, decay), 0, 100, 0, NULL,
-     "|delta*A| of slow and strong inputs"},
+     "|delta*A| of slow, strong and forgotten inputs"},
     {0},
 };
 
@@ -56,9 +57,10 @@ static const char *check(const void *problem, const char **key)
         *key = "inputs";
         return "integers stay integers only with softplus = off and gate = off";
     }
-    if ((p->inputs == INPUTS_SLOW || p->inputs == INPUTS_STRONG) && !(p->decay > 0)) {
+    if ((p->inputs == INPUTS_SLOW || p->inputs == INPUTS_STRONG || p->inputs == INPUTS_FORGOTTEN) &&
+        !(p->decay > 0)) {
         *key = "inputs";
-        return "slow and strong inputs need decay, a number above 0 such as 1e-5 or 50";
+        return "slow, strong and forgotten inputs need decay, a number above 0 such as 1e-5 or 50";
     }
     return NULL;
 }
@@ -166,6 +168,25 @@ static void inputs(const void *problem, struct fill fill[])
         fill[SELSCAN_U] = fill[SELSCAN_D] = (struct fill){FILL_INTEGERS, -3, 3, 0};
         fill[SELSCAN_B] = fill[SELSCAN_C] = (struct fill){FILL_INTEGERS, -2, 2, 0};
         fill[SELSCAN_INITIAL] = (struct fill){FILL_INTEGERS, -8, 8, 0};
+        break;
+    case INPUTS_GROWING: /* A above 0, and delta 0 in half of the steps */
+        fill[SELSCAN_A] = (struct fill){FILL_UNIFORM, 0, 0.02, 0};
+        fill[SELSCAN_DELTA] = (struct fill){FILL_INTEGERS, 0, 1, 0};
+        break;
+    case INPUTS_MIXED_SCALE: /* 1e-10 ... 1e10 within a row */
+        fill_delta_init(p, fill);
+        fill[SELSCAN_A] = (struct fill){FILL_NEGATIVE_LOG, -4, 4, 0};
+        fill[SELSCAN_U] = (struct fill){FILL_SIGNED_LOG, -33, 33, 0};
+        break;
+    case INPUTS_FORGOTTEN: /* states of 1e6, of which every step leaves exp(-decay) */
+        fill_constant_decay(p, fill);
+        fill[SELSCAN_INITIAL] = (struct fill){FILL_BELL, 0, 1e6, 0};
+        break;
+    case INPUTS_NONFINITE: /* NaN and infinity must stay in their channel, and after their time */
+        fill[SELSCAN_DELTA] = (struct fill){FILL_UNIFORM, 0, 0.5, 0};
+        fill[SELSCAN_DELTA_BIAS] = (struct fill){FILL_UNIFORM, 0, 0.5, 0};
+        fill[SELSCAN_A] = (struct fill){FILL_UNIFORM, -0.5, 0, 0};
+        fill[SELSCAN_U].kind = FILL_SPOILED;
         break;
     }
 }

@@ -236,6 +236,11 @@ static inline T __ldg(const T *address)
 {
     return *address;
 }
+template <typename T>
+static inline T __ldcg(const T *address)
+{
+    return *address;
+}
 using std::max;
 using std::min;
 

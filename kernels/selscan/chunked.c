@@ -14,10 +14,8 @@
 #include "chunked.h"
 #include <stdbool.h>
 
-enum { STATE_MAX = 256 };
-
-/* Walks a chunk of a channel from states h; `out` says whether outputs are wanted. Returns what a
- * chunk's total is. */
+/* Walks a chunk of a channel from states h; `out` says whether outputs are wanted. Returns
+ * the sum of delta'. */
 static float walk(const struct selscan_call *call, const struct chunked *w, int64_t chunk,
                   int64_t row, bool out, float *h)
 {
@@ -31,12 +29,13 @@ static float walk(const struct selscan_call *call, const struct chunked *w, int6
         const int64_t t = selscan_time(p, step), at = selscan_at(p, b, d, t);
         const float u = dtype_load(call->tensor[SELSCAN_U], dtype, at);
         const float delta = selscan_delta(call, dtype, d, at);
-        const float scalar = p->a == A_SCALAR ? expm1f(delta * A[d]) : 0;
+        const struct decay scalar = decay_of(p->a == A_SCALAR ? delta * A[d] : 0);
         float y = 0;
-        total = p->a == A_SCALAR ? total + fmaf(scalar, total, scalar) : total + delta;
+        total += delta;
         for (int64_t n = 0; n < p->state; n++) {
             const int64_t bc = selscan_bc_at(p, b, g, n, t);
-            const float decay = p->a == A_SCALAR ? scalar : expm1f(delta * A[d * p->state + n]);
+            const struct decay decay =
+                p->a == A_SCALAR ? scalar : decay_of(delta * A[d * p->state + n]);
             h[n] = selscan_step(h[n], decay, delta * u,
                                 dtype_load(call->tensor[SELSCAN_B], dtype, bc));
             if (out)
@@ -46,11 +45,6 @@ static float walk(const struct selscan_call *call, const struct chunked *w, int6
             selscan_finish(call, dtype, d, at, u, y);
     }
     return total;
-}
-
-static const char *accepts(const void *problem)
-{
-    return ((const struct selscan *)problem)->state <= STATE_MAX ? NULL : "state <= 256";
 }
 
 static size_t workspace(const void *problem)
@@ -90,4 +84,4 @@ static int run(const void *problem, void *const tensor[], void *memory, void *st
     return 0;
 }
 
-VARIANT(selscan_chunked) = {.accepts = accepts, .workspace = workspace, .run = run};
+VARIANT(selscan_chunked) = {.accepts = selscan_accepts, .workspace = workspace, .run = run};

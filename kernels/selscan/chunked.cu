@@ -2,23 +2,21 @@
  *
  * Computes   out and final of reference/selscan.h, in fp32.
  * Accepts    state <= 256; every option.
- * Layout     block = one chunk of up to 64, 32 or 8 channels (state <= 16, 64, 256) of one batch and
- *            group, 4, 8 or 32 threads a channel, walking tiles of 32 steps (tile.cuh). Workspace:
- *            the state after each chunk but the last, (chunks - 1, batch, channels, state).
- * Algorithm  three passes. Local: every chunk but the last is walked from a zero state. Carry: a
- *            thread per (channel, state) goes over the chunks, h = decay of the chunk * h + its
- *            local state; a chunk decays by exp(A * sum of delta'). Fix-up: every chunk is walked
- *            again from its true state, with outputs. The order is fixed: the same bits every run,
- *            on every GPU. One chunk alone skips the first two.
- * Cost       bytes: delta, u and B twice; 3*state*4 a chunk of a channel. Exponentials twice.
- * Error      f32 1e-6 at worst.
- * Source     Blelloch, Prefix sums and their applications, CMU-CS-90-190, section 1.3 (blocks of a
- *            scan); expm1 carry: docs/numerics.md.
+ * Layout     block = one chunk of up to 64, 32 or 8 channels (state <= 16, 64, 256) of one batch
+ * and group, 4, 8 or 32 threads a channel, walking tiles of 32 steps (tile.cuh). Workspace: the
+ * state after each chunk but the last, (chunks - 1, batch, channels, state). Algorithm  three
+ * passes. Local: every chunk but the last is walked from a zero state. Carry: a thread per
+ * (channel, state) goes over the chunks, h = decay of the chunk * h + its local state; a chunk
+ * decays by exp(A * sum of delta'). Fix-up: every chunk is walked again from its true state, with
+ * outputs. The order is fixed: the same bits every run, on every GPU. One chunk alone skips the
+ * first two. Cost       bytes: delta, u and B twice; 3*state*4 a chunk of a channel. Exponentials
+ * twice. Error      f32 1e-6 at worst. Source     Blelloch, Prefix sums and their applications,
+ * CMU-CS-90-190, section 1.3 (blocks of a scan); decays in two parts: docs/numerics.md.
  */
 #include "chunked.h"
 #include "tile.cuh"
 
-enum { STATE_MAX = 256, CARRY_THREADS = 128 };
+enum { CARRY_THREADS = 128 };
 
 /* Chunks and row blocks share the grid's one dimension. */
 template <bool OUT, typename Tile>
@@ -43,8 +41,9 @@ static __global__ void __launch_bounds__(TILE_THREADS)
     for (int64_t first = start; first < end; first += Tile::TIME) {
         tile_load(&call, &r, first, end, tile);
         __syncthreads(); /* the tile is whole before it is walked */
-        total = tile_walk<OUT>(tile, A, h, total);
-        __syncthreads(); /* y is whole before it is stored, and the walk over before the next tile */
+        total += tile_walk<OUT>(tile, A, h);
+        __syncthreads(); /* y is whole before it is stored, and the walk over before the next tile
+                          */
         if (OUT)
             tile_store(&call, &r, first, end, tile);
     }
@@ -71,13 +70,8 @@ static __global__ void carry(const struct selscan_call call, const struct chunke
         chunked_carry(&call, &w, i / call.p.state, i % call.p.state);
 }
 
-static int rows_of_a_block(const struct selscan *p)
-{
-    return TILE_THREADS / (p->state <= 16 ? 4 : p->state <= 64 ? 8 : 32);
-}
-
 template <typename Tile>
-static int run_tiles(const struct selscan_call &call, void *memory, void *stream)
+static int run_tiles(const Tile *, const struct selscan_call &call, void *memory, void *stream)
 {
     const int64_t row_blocks = tile_row_blocks(&call.p, Tile::ROWS);
     const struct chunked w = chunked_carve(&call.p, row_blocks, memory);
@@ -89,39 +83,22 @@ static int run_tiles(const struct selscan_call &call, void *memory, void *stream
         error = launch(carry, blocks_for(w.rows * call.p.state, CARRY_THREADS), CARRY_THREADS, 0,
                        stream, call, w);
     if (!error)
-        error = launch((walk<true, Tile>), row_blocks * w.chunks, TILE_THREADS, sizeof(Tile), stream,
-                       call, w, row_blocks);
+        error = launch((walk<true, Tile>), row_blocks * w.chunks, TILE_THREADS, sizeof(Tile),
+                       stream, call, w, row_blocks);
     return error;
-}
-
-template <bool SCALAR>
-static int run_shape(const struct selscan_call &call, void *memory, void *stream)
-{
-    switch (rows_of_a_block(&call.p)) {
-    case 64:
-        return run_tiles<tile<4, 1, CHUNK_TILE, SCALAR>>(call, memory, stream);
-    case 32:
-        return run_tiles<tile<8, 2, CHUNK_TILE, SCALAR>>(call, memory, stream);
-    }
-    return run_tiles<tile<32, 2, CHUNK_TILE, SCALAR>>(call, memory, stream);
-}
-
-static const char *accepts(const void *problem)
-{
-    return ((const struct selscan *)problem)->state <= STATE_MAX ? NULL : "state <= 256";
 }
 
 static size_t workspace(const void *problem)
 {
     const struct selscan *p = (const struct selscan *)problem;
-    return chunked_bytes(p, tile_row_blocks(p, rows_of_a_block(p)));
+    return chunked_bytes(p, tile_row_blocks(p, tile_rows_of_a_block(p)));
 }
 
 static int run(const void *problem, void *const tensor[], void *memory, void *stream)
 {
     const struct selscan_call call = selscan_pack(problem, tensor);
-    return call.p.a == A_SCALAR ? run_shape<true>(call, memory, stream)
-                                : run_shape<false>(call, memory, stream);
+    return tile_dispatch<CHUNK_TILE>(
+        &call.p, [&](const auto *shape) { return run_tiles(shape, call, memory, stream); });
 }
 
-VARIANT(selscan_chunked) = {.accepts = accepts, .workspace = workspace, .run = run};
+VARIANT(selscan_chunked) = {.accepts = selscan_accepts, .workspace = workspace, .run = run};

@@ -9,15 +9,16 @@
 enum { CHUNK_TILE = 32, WORK_ITEMS = 1024 };
 
 struct chunked {
-    float *state;   /* (chunks - 1, rows, state): states after each chunk but the last */
-    float *total;   /* (chunks - 1, rows): sum of delta' over it; expm1(sum of delta'*A) if scalar */
-    int64_t rows;   /* batch*channels */
-    int64_t steps;  /* of a chunk; the last may have fewer */
+    float *state;  /* (chunks - 1, rows, state): states after each chunk but the last */
+    float *total;  /* (chunks - 1, rows): sum of delta' over it */
+    int64_t rows;  /* batch*channels */
+    int64_t steps; /* of a chunk; the last may have fewer */
     int64_t chunks;
 };
 
 /* `row_blocks` is how many independent blocks of rows the variant has. */
-static inline struct chunked chunked_carve(const struct selscan *p, int64_t row_blocks, void *memory)
+static inline struct chunked chunked_carve(const struct selscan *p, int64_t row_blocks,
+                                           void *memory)
 {
     const int64_t wanted = row_blocks < WORK_ITEMS ? WORK_ITEMS / row_blocks : 1;
     const int64_t steps = (p->length + wanted - 1) / wanted;
@@ -59,13 +60,12 @@ void chunked_carry(const struct selscan_call *call, const struct chunked *w, int
 {
     const struct selscan *p = &call->p;
     const float *A = (const float *)call->tensor[SELSCAN_A];
-    const float a = p->a == A_SCALAR ? 0 : A[row % p->channels * p->state + n];
+    const float a = A[selscan_a_at(p, row % p->channels, n)];
     float h = selscan_initial(call, row, n);
     for (int64_t chunk = 0; chunk < w->chunks - 1; chunk++) {
         float *reached = &w->state[(chunk * w->rows + row) * p->state + n];
         const float total = w->total[chunk * w->rows + row];
-        const float d = p->a == A_SCALAR ? total : expm1f(a * total);
-        h = selscan_step(h, d, 1.0f, *reached);
+        h = selscan_step(h, decay_of(a * total), 1.0f, *reached);
         *reached = h;
     }
 }

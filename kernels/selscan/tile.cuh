@@ -14,12 +14,14 @@
 
 enum { TILE_THREADS = 256 };
 
-template <int LANES_, int QUADS_, int TIME_, bool SCALAR_> struct tile {
+template <int LANES_, int QUADS_, int TIME_, bool SCALAR_>
+struct tile {
     static const int LANES = LANES_, QUADS = QUADS_, TIME = TIME_;
     static const bool SCALAR = SCALAR_;
     static const int ROWS = TILE_THREADS / LANES, STATES = QUADS * 4, CAPACITY = LANES * STATES;
 
-    float delta[ROWS][TIME + 1]; /* delta', or expm1(delta'*A) when A is SCALAR */
+    float delta[ROWS][TIME + 1]; /* delta' */
+    float decay[ROWS][TIME + 1]; /* exp(delta'*A), packed, when A is SCALAR */
     float x[ROWS][TIME + 1];     /* delta'*u */
     float y[ROWS][TIME + 1];     /* <C, h> */
     float4 B[TIME][CAPACITY / 4 + 1], C[TIME][CAPACITY / 4 + 1];
@@ -30,6 +32,28 @@ struct tile_rows {
     int64_t b, group, channel;
     int rows;
 };
+
+static inline int tile_rows_of_a_block(const struct selscan *p)
+{
+    return TILE_THREADS / (p->state <= 16 ? 4 : p->state <= 64 ? 8 : 32);
+}
+
+/* run(shape), where shape is a null pointer to the tile that fits the problem. */
+template <int TIME, bool SCALAR, typename Run>
+static int tile_dispatch_state(const struct selscan *p, Run run)
+{
+    if (p->state <= 16)
+        return run((const tile<4, 1, TIME, SCALAR> *)NULL);
+    if (p->state <= 64)
+        return run((const tile<8, 2, TIME, SCALAR> *)NULL);
+    return run((const tile<32, 2, TIME, SCALAR> *)NULL);
+}
+template <int TIME, typename Run>
+static int tile_dispatch(const struct selscan *p, Run run)
+{
+    return p->a == A_SCALAR ? tile_dispatch_state<TIME, true>(p, run)
+                            : tile_dispatch_state<TIME, false>(p, run);
+}
 
 /* Row blocks of ROWS channels that cover the problem. */
 static inline HOST_DEVICE
@@ -53,15 +77,18 @@ static inline __device__ struct tile_rows tile_rows_of(const struct selscan *p, 
 }
 
 /* The thread's row of the block, its lane in the row, and the first state of its quad q. */
-template <typename Tile> static inline __device__ int tile_row(void)
+template <typename Tile>
+static inline __device__ int tile_row(void)
 {
     return (int)threadIdx.x / Tile::LANES;
 }
-template <typename Tile> static inline __device__ int tile_lane(void)
+template <typename Tile>
+static inline __device__ int tile_lane(void)
 {
     return (int)threadIdx.x % Tile::LANES;
 }
-template <typename Tile> static inline __device__ int tile_state(int s)
+template <typename Tile>
+static inline __device__ int tile_state(int s)
 {
     return (tile_lane<Tile>() + s / 4 * Tile::LANES) * 4 + s % 4;
 }
@@ -80,15 +107,17 @@ static inline __device__ void tile_load(const struct selscan_call *call, const s
     for (int i = (int)threadIdx.x; i < Tile::ROWS * Tile::TIME; i += TILE_THREADS) {
         const int row = last ? i % Tile::ROWS : i / Tile::TIME;
         const int t = last ? i / Tile::ROWS : i % Tile::TIME;
-        float delta = 0, x = 0;
+        float delta = 0, x = 0, a = 0;
         if (row < r->rows && first + t < end) {
             const int64_t d = r->channel + row;
             const int64_t at = selscan_at(p, r->b, d, selscan_time(p, first + t));
             delta = selscan_delta(call, dtype, d, at);
+            a = Tile::SCALAR ? A[d] : 0.0f;
             x = delta * dtype_load(call->tensor[SELSCAN_U], dtype, at);
-            delta = Tile::SCALAR ? expm1f(delta * A[d]) : delta;
         }
         tile->delta[row][t] = delta;
+        if (Tile::SCALAR)
+            tile->decay[row][t] = decay_pack(decay_of(delta * a));
         tile->x[row][t] = x;
     }
     for (int i = (int)threadIdx.x; i < Tile::CAPACITY * Tile::TIME; i += TILE_THREADS) {
@@ -105,7 +134,7 @@ static inline __device__ void tile_load(const struct selscan_call *call, const s
     }
 }
 
-/* A of the thread's states; not used when A is SCALAR. */
+/* A of the thread's states. */
 template <typename Tile>
 static inline __device__ void tile_load_A(const struct selscan_call *call,
                                           const struct tile_rows *r, float A[])
@@ -114,21 +143,17 @@ static inline __device__ void tile_load_A(const struct selscan_call *call,
 #pragma unroll
     for (int s = 0; s < Tile::STATES; s++) {
         const int n = tile_state<Tile>(s);
-        const bool inside = !Tile::SCALAR && row < r->rows && n < call->p.state;
-        A[s] = inside ? ((const float *)call->tensor[SELSCAN_A])[(r->channel + row) * call->p.state + n] : 0;
+        const bool inside = row < r->rows && n < call->p.state;
+        A[s] = inside ? ((const float *)
+                             call->tensor[SELSCAN_A])[selscan_a_at(&call->p, r->channel + row, n)]
+                      : 0;
     }
-}
-
-/* How much a stretch of steps decays state s: expm1 of the sum of delta*A over it. `total` is what
- * tile_walk() adds up. */
-template <typename Tile> static inline __device__ float tile_decay(const float A[], int s, float total)
-{
-    return Tile::SCALAR ? total : expm1f(A[s] * total);
 }
 
 /* The sum, over the LANES threads of a row, of part[i], for i = the thread's lane. Halves the
  * number of sums at each exchange: LANES - 1 shuffles for LANES sums. */
-template <int LANES> static inline __device__ float sum_transposed(float part[LANES])
+template <int LANES>
+static inline __device__ float sum_transposed(float part[LANES])
 {
     const int lane = (int)threadIdx.x % LANES;
 #pragma unroll
@@ -143,13 +168,13 @@ template <int LANES> static inline __device__ float sum_transposed(float part[LA
     return part[0];
 }
 
-/* Walks the thread's states through the tile; with OUT, leaves <C, h> in tile->y. Returns `total`
- * gone on over the steps of the tile: the sum of delta', or expm1 of that of delta'*A when A is
- * SCALAR. */
+/* Walks the thread's states through the tile; with OUT, leaves <C, h> in tile->y. Returns the sum
+ * of delta' over it. */
 template <bool OUT, typename Tile>
-static inline __device__ float tile_walk(Tile *tile, const float A[], float h[], float total)
+static inline __device__ float tile_walk(Tile *tile, const float A[], float h[])
 {
     const int row = tile_row<Tile>(), lane = tile_lane<Tile>();
+    float total = 0;
     for (int first = 0; first < Tile::TIME; first += Tile::LANES) {
         float part[Tile::LANES];
 #pragma unroll
@@ -157,7 +182,8 @@ static inline __device__ float tile_walk(Tile *tile, const float A[], float h[],
             const int t = first + i;
             const float delta = tile->delta[row][t], x = tile->x[row][t];
             float y = 0;
-            total = Tile::SCALAR ? total + fmaf(delta, total, delta) : total + delta;
+            const struct decay scalar = decay_unpack(Tile::SCALAR ? tile->decay[row][t] : 0.0f);
+            total += delta;
 #pragma unroll
             for (int q = 0; q < Tile::QUADS; q++) {
                 const float4 B4 = tile->B[t][lane + q * Tile::LANES];
@@ -166,8 +192,8 @@ static inline __device__ float tile_walk(Tile *tile, const float A[], float h[],
 #pragma unroll
                 for (int j = 0; j < 4; j++) {
                     const int s = q * 4 + j;
-                    const float d = Tile::SCALAR ? delta : expm1f(delta * A[s]);
-                    h[s] = selscan_step(h[s], d, x, B[j]);
+                    const struct decay a = Tile::SCALAR ? scalar : decay_of(delta * A[s]);
+                    h[s] = selscan_step(h[s], a, x, B[j]);
                     y = fmaf(C[j], h[s], y);
                 }
             }
@@ -181,9 +207,8 @@ static inline __device__ float tile_walk(Tile *tile, const float A[], float h[],
 
 /* Writes out of the tile's steps from tile->y. */
 template <typename Tile>
-static inline __device__ void tile_store(const struct selscan_call *call,
-                                         const struct tile_rows *r, int64_t first, int64_t end,
-                                         const Tile *tile)
+static inline __device__ void tile_store(const struct selscan_call *call, const struct tile_rows *r,
+                                         int64_t first, int64_t end, const Tile *tile)
 {
     const struct selscan *p = &call->p;
     const enum dtype dtype = (enum dtype)p->dtype;
