@@ -174,19 +174,18 @@ static inline uints simd_float_f16(floats value)
 /* Elements index ... index + count-1 of an array of `dtype`, widened; lanes beyond are 0. */
 static inline floats simd_load(const void *array, enum dtype dtype, int64_t index, int64_t count)
 {
+    const size_t size = dtype_size(dtype);
+    const char *from = (const char *)array + index * (int64_t)size;
+    char part[sizeof(floats)] = {0};
+    if (count < LANES)
+        from = memcpy(part, from, (size_t)count * size);
     if (dtype == DTYPE_F32) {
-        floats value = {0};
-        if (count >= LANES)
-            memcpy(&value, (const float *)array + index, sizeof value);
-        else
-            memcpy(&value, (const float *)array + index, (size_t)count * sizeof(float));
+        floats value;
+        memcpy(&value, from, sizeof value);
         return value;
     }
-    halves half = {0};
-    if (count >= LANES)
-        memcpy(&half, (const uint16_t *)array + index, sizeof half);
-    else
-        memcpy(&half, (const uint16_t *)array + index, (size_t)count * sizeof(uint16_t));
+    halves half;
+    memcpy(&half, from, sizeof half);
     const uints wide = __builtin_convertvector(half, uints);
     return dtype == DTYPE_BF16 ? simd_bf16_float(wide) : simd_f16_float(wide);
 }
@@ -195,19 +194,18 @@ static inline floats simd_load(const void *array, enum dtype dtype, int64_t inde
 static inline void simd_store(void *array, enum dtype dtype, int64_t index, int64_t count,
                               floats value)
 {
+    const size_t size = dtype_size(dtype);
+    char *to = (char *)array + index * (int64_t)size, part[sizeof(floats)];
+    char *whole = count < LANES ? part : to;
     if (dtype == DTYPE_F32) {
-        if (count >= LANES)
-            memcpy((float *)array + index, &value, sizeof value);
-        else
-            memcpy((float *)array + index, &value, (size_t)count * sizeof(float));
-        return;
+        memcpy(whole, &value, sizeof value);
+    } else {
+        const uints wide = dtype == DTYPE_BF16 ? simd_float_bf16(value) : simd_float_f16(value);
+        const halves half = __builtin_convertvector(wide, halves);
+        memcpy(whole, &half, sizeof half);
     }
-    const uints wide = dtype == DTYPE_BF16 ? simd_float_bf16(value) : simd_float_f16(value);
-    const halves half = __builtin_convertvector(wide, halves);
-    if (count >= LANES)
-        memcpy((uint16_t *)array + index, &half, sizeof half);
-    else
-        memcpy((uint16_t *)array + index, &half, (size_t)count * sizeof(uint16_t));
+    if (count < LANES)
+        memcpy(to, part, (size_t)count * size);
 }
 
 /* Lane i of vector j becomes lane j of vector i. Each round interleaves vector i with vector
