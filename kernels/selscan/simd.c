@@ -13,8 +13,9 @@
  *            3 multiply-adds and an add, and 11 multiply-adds more in expm1 where A is full. Lanes
  *            idle where a group has fewer than LANES channels, threads where there are fewer
  *            blocks.
- * Error      f32 1e-6 at worst; the sum over n runs in index order.
- * Source     written from the definition; expm1 carry: docs/numerics.md.
+ * Error      f32 2e-6, and 5.6e-6 where the state grows for 16384 steps (edge, slow), as
+ * sequential; the sum over n runs in index order. Source     written from the definition; expm1
+ * carry: docs/numerics.md.
  */
 #include "../simd.h"
 #include "common.h"
