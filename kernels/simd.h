@@ -4,8 +4,8 @@
  * What has a twin in dtype.h gives its bits. Errors of the functions, in ulps of the float result,
  * below (measured on all floats of magnitude 2^-30 ... 2^7; harness/simd_test.c samples the rest):
  *
- *     simd_expm1 1.6 · simd_exp 1.1 · simd_log1p 2 (0 ... 1 only) · simd_softplus 2.9 ·
- * simd_silu 2.5
+ *     simd_decay 1.6 · simd_exp 1.1 · simd_log1p 2 (0 ... 1 only) · simd_softplus 2.9
+ *     simd_silu 2.5
  *
  * Infinities give the limits, NaN gives NaN, in their lane only. No lane depends on another.
  *
@@ -106,13 +106,15 @@ static inline floats simd_exp(floats x)
     return (1 + p) * simd_exp2(half) * simd_exp2(n - half);
 }
 
-static inline floats simd_expm1(floats x)
+/* exp(x) as *whole + rest, which it returns: 1 and expm1(x) where |x| < 0.35, 0 and exp(x)
+ * elsewhere. x is held within -87 ... 88. */
+static inline floats simd_decay(floats x, floats *whole)
 {
     uints n;
-    const floats p = simd_expm1_reduced(simd_clamp(x, -20, 89), &n);
-    /* Half of the result, as 2^128 is no float; then the sign of x, for -0. */
-    const floats scale = simd_exp2(n - 1), half = simd_fma(scale, p, scale - 0.5f);
-    return (floats)((uints)(half + half) | ((uints)x & 0x80000000u));
+    const floats p = simd_expm1_reduced(simd_clamp(x, -87, 88), &n), scale = simd_exp2(n);
+    const ints near = n == 0;
+    *whole = (floats)((uints)near & (uints)simd_all(1));
+    return (floats)simd_choose(near, (uints)p, (uints)simd_fma(scale, p, scale));
 }
 
 /* log(1 + x) for x in 0 ... 1, from 2*atanh(s) with s = x/(2 + x). */

@@ -35,6 +35,7 @@ struct tensor {
     int rank;
     int64_t dim[MAX_RANK];
     int row_axis;
+    bool ends_rows; /* each element is the last of a row along time that no tensor holds */
 };
 
 /* How an input is drawn. Each kind turns the Philox block of an element into its value with IEEE
@@ -86,9 +87,11 @@ struct operation {
     bool (*exact)(const void *problem);
 
     /* The definition in double precision. `input` holds tensors as the kernels get them, `output`
-     * doubles in the memory order of the output tensors; null where absent. Uses all OpenMP
-     * threads. */
-    void (*reference)(const void *problem, const void *const input[], double *const output[]);
+     * doubles in the memory order of the output tensors; null where absent. Where an output
+     * ends_rows, `scale` gets the largest magnitude of each of its rows; null where it does not.
+     * Uses all OpenMP threads. */
+    void (*reference)(const void *problem, const void *const input[], double *const output[],
+                      double *const scale[]);
 };
 
 /* Number of elements; 0 when absent. */
