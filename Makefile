@@ -101,11 +101,11 @@ lint: ## check the formatting (clang-format 14)
 format: ## format all sources (clang-format 14)
 	@harness/format.sh $(formatted)
 
-$(BUILD)/mutants-cuda: harness/simt/mutants.cu $(wildcard harness/simt/*.cuh) | $(generated)
-	$(NVCC) $(NVCCFLAGS) -MF $@.d $< -o $@
+$(BUILD)/%-cuda: harness/simt/%.cu | $(generated)
+	@echo "nvcc $<"; $(NVCC) $(NVCCFLAGS) -MF $@.d -MT $@ $< -o $@
 
 bundle: ## gather a binary for another machine of this kind, with what it needs, in build/bundle
-	$(MAKE) BUILD=$(BUILD)/portable MARCH=$(if $(filter x86_64,$(shell uname -m)),x86-64-v3,armv8-a) all $(if $(NVCC),$(BUILD)/portable/mutants-cuda)
+	$(MAKE) BUILD=$(BUILD)/portable MARCH=$(if $(filter x86_64,$(shell uname -m)),x86-64-v3,armv8-a) all $(if $(NVCC),$(patsubst harness/simt/%.cu,$(BUILD)/portable/%-cuda,$(wildcard harness/simt/*.cu)))
 	harness/bundle.sh $(BUILD)/portable/ssmbench $(BUILD)/bundle
 
 clean: ## remove build/
