@@ -24,7 +24,7 @@ enum { OS_THREADS = 0 };
 namespace simt
 {
 
-enum { TURNS = 2 * WARP };
+enum { TURNS = 2 * WARP, BULKS_MAX = 1024 };
 
 enum state {
     STATE_NEW,
@@ -103,7 +103,8 @@ struct executor {
     char *arena;
     size_t arena_used;
     std::vector<array> arrays;
-    std::vector<bulk> bulks;
+    bulk bulks[BULKS_MAX]; /* no vector: ThreadSanitizer would watch what it calls */
+    int bulk_count;
     launch_state *launch;
     int current, count, waiting, done;
     unsigned barriers;

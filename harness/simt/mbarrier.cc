@@ -57,14 +57,13 @@ void mbarrier_arrive(site where, mbarrier *barrier, size_t expected_bytes)
  * that happens to poll. */
 static void land_copies(mbarrier *barrier)
 {
-    std::vector<bulk> &bulks = self->bulks;
-    for (size_t i = 0; i < bulks.size();) {
-        const bulk b = bulks[i];
+    for (int i = 0; i < self->bulk_count;) {
+        const bulk b = self->bulks[i];
         if (b.barrier != barrier) {
             i++;
             continue;
         }
-        bulks.erase(bulks.begin() + (long)i);
+        self->bulks[i] = self->bulks[--self->bulk_count];
         for (size_t byte = 0; byte < b.bytes; byte++)
             b.to[byte] = b.from[byte];
         barrier->bytes -= (int64_t)b.bytes;
@@ -95,9 +94,11 @@ void copy_bulk(site where, void *to, const void *from, size_t bytes, mbarrier *b
     require_aligned(where, from, 16);
     if (bytes % 16)
         fail(where, "copies %zu bytes: not a multiple of 16", bytes);
+    if (self->bulk_count == BULKS_MAX)
+        fail(where, "comes while %d bulk copies of the block are under way", BULKS_MAX);
     announce_copy((char *)to, (const char *)from, bytes, 0);
     RELEASE(turn(barrier, barrier->parity));
-    self->bulks.push_back({(char *)to, (const char *)from, bytes, barrier});
+    self->bulks[self->bulk_count++] = {(char *)to, (const char *)from, bytes, barrier};
 }
 
 } // namespace simt

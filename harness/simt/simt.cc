@@ -151,7 +151,7 @@ static void run_block(int64_t index)
         for (std::vector<copy> &copies : self->threads[i].copies)
             copies.clear();
     }
-    self->bulks.clear();
+    self->bulk_count = 0;
     for (int first = 0; first < self->count; first += WARP) {
         const int lanes = self->count - first;
         self->warps[first / WARP].left = lanes < WARP ? ~0u << lanes : 0;
