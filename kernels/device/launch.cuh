@@ -12,9 +12,9 @@
 #define launch(...) launch_named(#__VA_ARGS__, __VA_ARGS__)
 
 /* SHARED(float, tile, [8][33]) declares a shared array, DYNAMIC_SHARED(float, tile) names the
- * dynamic shared memory, aligned to 16 bytes. */
+ * dynamic shared memory; both are aligned to 16 bytes. */
 #ifdef __CUDACC__
-#define SHARED(type, name, dimensions) __shared__ type name dimensions
+#define SHARED(type, name, dimensions) __shared__ __align__(16) type name dimensions
 #define DYNAMIC_SHARED(type, name)                                                                 \
     extern __shared__ uint4 dynamic_shared_memory[];                                               \
     type *const name = (type *)dynamic_shared_memory
