@@ -71,7 +71,8 @@ table: all ## print the speedup table of RESULTS (default: all committed rows)
 	@$(BUILD)/ssmbench table speedup $(or $(RESULTS),$(wildcard results/*/*.jsonl))
 
 record: all ## bench SUITE into results/MACHINE/ anew, for a commit, and rewrite the tables
-	rm -f results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl
+	rm -f results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl results/$$($(BUILD)/ssmbench info --slug)/simt.jsonl
+	$(BUILD)/ssmbench verify quick --case '^guide' --backend cpu,simt --out results/$$($(BUILD)/ssmbench info --slug)/simt.jsonl
 	$(BUILD)/ssmbench bench $(SUITE) --budget $(BUDGET) --out results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl
 	$(MAKE) readme
 
