@@ -141,9 +141,9 @@ static int table_verb(struct arguments *a)
 {
     const char *kind = a->words ? a->word[0] : "";
     const bool stale = !strcmp(kind, "stale");
-    if (!stale && strcmp(kind, "speedup") && strcmp(kind, "summary") &&
-        strcmp(kind, "slowdown"))
-        return complain(EXIT_BAD_INPUT, "table %s: expected speedup, summary, slowdown or stale", kind);
+    if (!stale && strcmp(kind, "speedup") && strcmp(kind, "summary") && strcmp(kind, "slowdown"))
+        return complain(EXIT_BAD_INPUT, "table %s: expected speedup, summary, slowdown or stale",
+                        kind);
     if (a->words < 2)
         return complain(EXIT_BAD_INPUT, "table %s: expected one or more .jsonl files", kind);
     if (stale)

@@ -7,6 +7,8 @@
 # runs them all, so it notices what any of them notices.
 #
 # The Makefile exports MUTANT_CC, _CFLAGS, _CXX, _CXXFLAGS, _LDLIBS, _OBJECTS: those of the build.
+# A statement whose comment begins with "cost only" or "GPU only" is spared, and counted: without it
+# results are the same, later, or the same but on a GPU.
 # VERBOSE=1 prints a line for every mutant, else only a survivor or a broken run gets one.
 # Exit status: 0, or 1 if a mutant survived or a run was broken.
 set -eu
@@ -45,6 +47,8 @@ statements() {
             next
         column = unit == "" ? RSTART : column
         first = unit == "" ? FNR : first
+        spared = unit == "" ? 0 : spared
+        spared = spared || /\/\* (cost|GPU) only/
         gsub(/^ +| +$/, "", line)
         unit = unit (unit == "" ? "" : " ") line
         sub(/^(case [^:?]+|default): ?/, "", unit)
@@ -64,7 +68,7 @@ statements() {
         else if (!head && unit ~ /;$/ && unit !~ /^(}|;|\(void\))/)
             new = ";"
         if (depth && body[depth] && new != unit)
-            printf "%d\t%d\t%s%s\t%s\n", first, FNR, new, comment ? " /*" : "", unit
+            printf "%d\t%d\t%s%s\t%s\n", first, FNR, spared ? "spared" : new, comment ? " /*" : "", unit
 
         indent[++depth] = column
         body[depth] = depth > 1 && body[depth - 1] ||
@@ -89,6 +93,7 @@ try() { # TREE FILE CPU
     case $status in
     0) echo survived ;;
     1) echo 'killed: wrong' ;;
+    4) echo 'killed: asks for more memory than there is' ;;
     124) echo 'killed: time-out' ;;
     13[1-9]) echo 'killed: crash' ;;
     *) echo "broken: exit status $status" ;;
@@ -105,6 +110,7 @@ work() { # CPU TURN
         [ "$outcome" = survived ] || echo "$file:0: broken: without any change: $outcome"
     done
     awk "NR % $turns == $2" "$scratch/mutants" | while IFS='	' read -r file first last new text; do
+        [ "$new" != spared ] || { echo "$file:$first: spared: $text" && continue; }
         sed "$first,${last}s/.*//; ${first}s|^|$new|" "$file" > "$tree/$file"
         outcome=
         for user in $(sed -n "s|^$file ||p" "$scratch/users"); do
@@ -141,11 +147,11 @@ wait
 sort -t: -k1,1 -k2,2n "$scratch"/outcomes.* | awk -F': ' -v verbose="${VERBOSE:-}" \
     -v expected="$(wc -l < "$scratch/mutants")" '
     { count[$2]++; tried += $1 !~ /:0$/ }
-    $2 !~ /^(killed|does not compile)$/ || verbose
+    $2 !~ /^(killed|does not compile|spared)$/ || verbose
     END {
         if (tried != expected)
             printf "mutants.sh: %d of %d mutants were tried\n", tried, expected
-        printf "mutants: %d killed, %d do not compile, %d survived\n", count["killed"],
-            count["does not compile"], count["survived"]
+        printf "mutants: %d killed, %d do not compile, %d spared, %d survived\n", count["killed"],
+            count["does not compile"], count["spared"], count["survived"]
         exit !(count["killed"] && tried == expected && !count["survived"] && !count["broken"])
     }'

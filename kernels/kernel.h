@@ -18,8 +18,8 @@
 enum grade { GRADE_EXACT, GRADE_REDUCED };
 
 struct variant {
-    /* NULL when the problem is accepted, else one clause that says what would be ("state <= 16").
-     * A null pointer accepts every problem of the operation. */
+    /* NULL when the problem is accepted, else one clause that says what would be ("state <= 16;
+     * nearest: state = 16"). A null pointer accepts every problem of the operation. */
     const char *(*accepts)(const void *problem);
 
     /* Bytes of scratch memory that run() needs. A null pointer means none. */

@@ -24,7 +24,7 @@ enum { OS_THREADS = 0 };
 namespace simt
 {
 
-enum { TURNS = 2 * WARP, BULKS_MAX = 1024 };
+enum { NO_BLOCK = -1, TURNS = 2 * WARP, BULKS_MAX = 1024 };
 
 enum state {
     STATE_NEW,
@@ -95,8 +95,9 @@ struct launch_state {
     std::atomic<bool> failed;
 };
 
-/* What an OpenMP thread keeps between blocks. */
+/* A block that an OpenMP thread runs, beside others; what it takes is kept for the next. */
 struct executor {
+    int64_t block; /* index in the grid, or NO_BLOCK */
     struct fiber scheduler;
     thread threads[THREADS_MAX];
     warp warps[THREADS_MAX / WARP];
@@ -114,7 +115,7 @@ struct executor {
     uint64_t random;
 };
 
-extern __thread executor *self; /* of this OpenMP thread */
+extern __thread executor *self; /* the block that this OpenMP thread is running */
 
 /* Keeps the first error of a launch; `rank` is the thread to name. */
 void report(site where, int rank, const char *sentence);

@@ -13,6 +13,7 @@ namespace simt
 {
 
 static const long POLLS_MAX = 20 * 1000 * 1000;
+enum { RESIDENT = 3 }; /* blocks that an OpenMP thread runs at once */
 
 __thread executor *self;
 static unsigned schedule;
@@ -139,10 +140,9 @@ static void report_stuck(void)
     report(first.where, waiting, "waits for ever for threads of the block that do not come");
 }
 
-static void run_block(int64_t index)
+static void start_block(int64_t index)
 {
-    int order[THREADS_MAX];
-    blockIdx = index_of(index, gridDim);
+    self->block = index;
     self->waiting = self->done = 0;
     self->polls = 0;
     self->random = (uint64_t)(index + 1) * 0x9e3779b97f4a7c15u ^ schedule;
@@ -158,24 +158,33 @@ static void run_block(int64_t index)
         self->warps[first / WARP].pendings.clear();
     }
     RELEASE(&self->count);
-    while (self->done < self->count && !self->launch->failed) {
-        bool polling = false;
-        self->progress = false;
-        order_threads(order);
-        for (int i = 0; i < self->count && !self->launch->failed; i++) {
-            const enum state state = self->threads[order[i]].state;
-            polling |= state == STATE_POLLING;
-            if (state == STATE_AT_BARRIER || state == STATE_AT_COLLECTIVE || state == STATE_DONE)
-                continue;
-            self->progress |= state <= STATE_READY;
-            resume(order[i]);
-        }
-        self->polls = self->progress ? 0 : self->polls + 1;
-        if (!self->progress && (!polling || self->polls > POLLS_MAX) && !self->launch->failed)
-            report_stuck();
+}
+
+/* Lets every thread of the block that can go on do so once. */
+static void advance_block(void)
+{
+    int order[THREADS_MAX];
+    bool polling = false;
+    blockIdx = index_of(self->block, gridDim);
+    self->progress = false;
+    order_threads(order);
+    for (int i = 0; i < self->count && !self->launch->failed; i++) {
+        const enum state state = self->threads[order[i]].state;
+        polling |= state == STATE_POLLING;
+        if (state == STATE_AT_BARRIER || state == STATE_AT_COLLECTIVE || state == STATE_DONE)
+            continue;
+        self->progress |= state <= STATE_READY;
+        resume(order[i]);
     }
+    self->polls = self->progress ? 0 : self->polls + 1;
+    if (!self->progress && (!polling || self->polls > POLLS_MAX) && self->done < self->count &&
+        !self->launch->failed)
+        report_stuck();
+    if (self->done < self->count && !self->launch->failed)
+        return;
     ACQUIRE(self);
     check_guards();
+    self->block = NO_BLOCK;
 }
 
 /* A permutation of the blocks: CUDA promises no order. */
@@ -200,6 +209,43 @@ static int64_t block_at(int64_t turn, int64_t blocks)
     return (int64_t)((__int128)turn * stride % blocks);
 }
 
+/* Runs blocks until none are left: one after the other by schedule 0, else several at once, each
+ * going on at every turn or, by shuffled schedules, at every other turn by chance. */
+static void run_blocks(launch_state *launch, int64_t blocks, index3 grid, index3 block)
+{
+    static thread_local executor *resident[RESIDENT];
+    const int slots = schedule ? RESIDENT : 1;
+    uint64_t chance = schedule;
+    int active = 0;
+    gridDim = grid;
+    blockDim = block;
+    for (int i = 0; i < slots; i++) {
+        if (!resident[i]) {
+            resident[i] = new executor();
+            resident[i]->arena = (char *)malloc(2 * SHARED_MAX);
+        }
+        resident[i]->launch = launch;
+        resident[i]->count = (int)(block.x * block.y * block.z);
+        resident[i]->block = NO_BLOCK;
+    }
+    do {
+        active = 0;
+        for (int i = 0; i < slots; i++) {
+            int64_t turn;
+            self = resident[i];
+            if (self->block == NO_BLOCK && !launch->failed &&
+                (turn = launch->next_block++) < blocks)
+                start_block(block_at(turn, blocks));
+            if (self->block == NO_BLOCK)
+                continue;
+            active++;
+            chance = chance * 6364136223846793005u + 1442695040888963407u;
+            if (schedule <= 1 || chance >> 63 || launch->failed)
+                advance_block();
+        }
+    } while (active);
+}
+
 int run(const char *kernel, index3 grid, index3 block, size_t shared_bytes,
         void (*body)(void *arguments), void *arguments)
 {
@@ -217,18 +263,7 @@ int run(const char *kernel, index3 grid, index3 block, size_t shared_bytes,
     }
     const int workers = OS_THREADS ? OS_THREADS : omp_get_max_threads();
 #pragma omp parallel num_threads(workers)
-    {
-        if (!self) {
-            self = new executor();
-            self->arena = (char *)malloc(2 * SHARED_MAX);
-        }
-        self->launch = &launch;
-        self->count = (int)threads;
-        gridDim = grid;
-        blockDim = block;
-        for (int64_t turn; (turn = launch.next_block++) < blocks && !launch.failed;)
-            run_block(block_at(turn, blocks));
-    }
+    run_blocks(&launch, blocks, grid, block);
     return launch.failed ? ERROR : 0;
 }
 

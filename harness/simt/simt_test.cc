@@ -178,6 +178,28 @@ Test(simt, every_thread_of_every_block_runs_once)
     }
 }
 
+/* The first block waits for what the second one says, in the order of tickets. */
+static __global__ void waits_for_the_next_block(int *ticket, int *flag)
+{
+    const int mine = atomicAdd(ticket, 1);
+    if (mine == 1)
+        atomicExch(flag, 1);
+    __syncthreads();
+    while (mine == 0 && !atomicAdd(flag, 0))
+        __nanosleep(20);
+}
+
+Test(simt, blocks_run_at_once_but_by_the_first_schedule)
+{
+    for (unsigned schedule = 1; schedule < 6; schedule++) {
+        int ticket = 0, flag = 0;
+        simt::set_schedule(schedule);
+        cr_assert_eq(launch(waits_for_the_next_block, 3, 1, 0, NULL, &ticket, &flag), 0, "%s",
+                     simt::error_text());
+        cr_assert_eq(ticket, 3);
+    }
+}
+
 static __global__ void waits_for_nobody(int *flag)
 {
     volatile int *watched = flag;

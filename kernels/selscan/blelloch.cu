@@ -121,13 +121,13 @@ static __global__ void scan(const struct selscan_call call)
             sweep_up(trees);
             sweep_down(trees, &trees->carry[n]);
             for (int k = 0; k < TREES; k++)
-                for (int i = 0; i < ITEMS; i++)
-                    if (inside[i] && n + k < p->state) {
-                        const int64_t bc = selscan_bc_at(p, b, group, n + k, t[i]);
-                        const float before = trees->x[k][word((int)threadIdx.x + i * THREADS)];
-                        y[i] = fmaf(dtype_load(call.tensor[SELSCAN_C], dtype, bc),
-                                    pair_apply(step[k][i], before), y[i]);
-                    }
+                for (int i = 0; i < ITEMS; i++) {
+                    const bool real = inside[i] && n + k < p->state;
+                    const int64_t bc = selscan_bc_at(p, b, group, n + k, t[i]);
+                    const float C = real ? dtype_load(call.tensor[SELSCAN_C], dtype, bc) : 0.0f;
+                    const float before = trees->x[k][word((int)threadIdx.x + i * THREADS)];
+                    y[i] = fmaf(C, pair_apply(step[k][i], before), y[i]);
+                }
         }
         for (int i = 0; i < ITEMS; i++)
             if (inside[i]) {
@@ -135,7 +135,6 @@ static __global__ void scan(const struct selscan_call call)
                 selscan_finish(&call, dtype, d, at[i], u, y[i]);
             }
     }
-    __syncthreads(); /* the last carries are written */
     for (int n = (int)threadIdx.x; n < p->state; n += THREADS)
         selscan_final(&call, row, n, trees->carry[n]);
 }

@@ -38,10 +38,10 @@ static float walk(const struct selscan_call *call, const struct chunked *w, int6
                 p->a == A_SCALAR ? scalar : decay_of(delta * A[d * p->state + n]);
             h[n] = selscan_step(h[n], decay, delta * u,
                                 dtype_load(call->tensor[SELSCAN_B], dtype, bc));
-            if (out)
+            if (out) /* cost only: another pass writes them again */
                 y = fmaf(dtype_load(call->tensor[SELSCAN_C], dtype, bc), h[n], y);
         }
-        if (out)
+        if (out) /* cost only */
             selscan_finish(call, dtype, d, at, u, y);
     }
     return total;
@@ -72,7 +72,7 @@ static int run(const void *problem, void *const tensor[], void *memory, void *st
         chunked_carry(&call, &w, i / p->state, i % p->state);
 #pragma omp parallel for
     for (int64_t i = 0; i < w.chunks * w.rows; i++) {
-        const int64_t chunk = i / w.rows, row = i % w.rows;
+        const int64_t chunk = w.chunks - 1 - i / w.rows, row = i % w.rows;
         float h[STATE_MAX];
         for (int64_t n = 0; n < p->state; n++)
             h[n] = chunked_start(&call, &w, chunk, row, n);

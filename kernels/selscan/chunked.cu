@@ -44,7 +44,7 @@ static __global__ void __launch_bounds__(TILE_THREADS)
         total += tile_walk<OUT>(tile, A, h);
         __syncthreads(); /* y is whole before it is stored, and the walk over before the next tile
                           */
-        if (OUT)
+        if (OUT)         /* cost only: the other pass writes them again */
             tile_store(&call, &r, first, end, tile);
     }
     if (!inside || (OUT && end < p->length))

@@ -30,7 +30,9 @@ enum { STATE_MAX = 256 };
 /* For variants whose only limit is STATE_MAX. */
 static inline const char *selscan_accepts(const void *problem)
 {
-    return ((const struct selscan *)problem)->state <= STATE_MAX ? NULL : "state <= 256";
+    return ((const struct selscan *)problem)->state <= STATE_MAX
+               ? NULL
+               : "state <= 256; nearest: state = 256";
 }
 
 static inline HOST_DEVICE
@@ -101,11 +103,8 @@ struct decay decay_of(float v)
     v = v < -87.0f ? -87.0f : v > 88.0f ? 88.0f : v;
     const float shifted = fmaf(v, log2_e, shift), i = shifted - shift;
     const float r = fmaf(i, -ln2_low, fmaf(i, -ln2_high, v));
-    float series = fmaf(r, 1.0f / 5040, 1.0f / 720);
-    series = fmaf(series, r, 1.0f / 120);
-    series = fmaf(series, r, 1.0f / 24);
-    series = fmaf(series, r, 1.0f / 6);
-    series = fmaf(series, r, 0.5f);
+    float series = fmaf(fmaf(r, 1.0f / 5040, 1.0f / 720), r, 1.0f / 120);
+    series = fmaf(fmaf(fmaf(series, r, 1.0f / 24), r, 1.0f / 6), r, 0.5f);
     const float q = fmaf(series, r * r, r);
     const float scale = bits_float((float_bits(shifted) << 23) + 0x3f800000u); /* 2^i */
     struct decay decay;

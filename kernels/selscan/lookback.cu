@@ -12,7 +12,7 @@
  *            again, h = decay of the chunk * h + what it reaches from zero; publishes its own true
  *            last state, and walks the tile again with outputs. Wherever the way back ends, the way
  *            forward does the same operations in the same order: the same bits every run.
- * Cost       bytes: up to 4*state*4 a chunk of a channel; B and C again for every further block of
+ * Cost       bytes: some 5*state*4 a chunk of a channel; B and C again for every further block of
  *            channels. Exponentials twice.
  * Error      f32 1e-6 at worst.
  * Source     Merrill and Garland, Single-pass parallel prefix scan with decoupled look-back, NVIDIA
@@ -56,27 +56,44 @@ static struct chunks chunks_carve(const struct selscan *p, int64_t row_blocks, v
 /* Says that what the block has written for its chunk may be read. */
 static inline __device__ void publish(unsigned *published, enum published what)
 {
-    __threadfence();
-    __syncthreads(); /* all threads have written, and fenced what they wrote */
-    if (threadIdx.x == 0)
+    __threadfence();      /* GPU only: what was written comes before the flag */
+    __syncthreads();      /* all threads have written, and fenced what they wrote */
+    if (threadIdx.x == 0) /* cost only: once is enough */
         atomicExch(published, (unsigned)what);
 }
 
-/* The nearest chunk before `chunk` whose true last state is there; all between have published
- * theirs from zero. For thread 0. */
+/* The nearest chunk before `chunk` whose true last state is there, or -1; all between have
+ * published theirs from zero. For thread 0. */
 static inline __device__ int64_t look_back(const struct chunks *w, int64_t chunk, int64_t block)
 {
-    for (;;) {
-        const unsigned what = atomicAdd(&w->published[(chunk - 1) * w->row_blocks + block], 0u);
+    int64_t known = chunk - 1;
+    while (known >= 0) {
+        const unsigned what = atomicAdd(&w->published[known * w->row_blocks + block], 0u);
         if (what == TRUE_STATE)
             break;
-        if (what == NOTHING)
-            __nanosleep(POLL_NS);
+        if (what == FROM_ZERO)
+            known--;
         else
-            chunk--;
+            __nanosleep(POLL_NS);
     }
-    __threadfence();
-    return chunk - 1;
+    __threadfence(); /* GPU only: the flag comes before what is read */
+    return known;
+}
+
+/* State n of row `row` before `chunk`: from the true one after chunk `known` (-1: before all) over
+ * those between. */
+static inline __device__ float come_forward(const struct selscan_call *call, const struct chunks *w,
+                                            int64_t known, int64_t chunk, int64_t row, int n,
+                                            float A)
+{
+    const int64_t state = call->p.state;
+    float h = known < 0 ? selscan_initial(call, row, n)
+                        : __ldcg(&w->after[(known * w->rows + row) * state + n]);
+    for (int64_t c = known + 1; c < chunk; c++) {
+        const struct decay a = decay_of(A * __ldcg(&w->total[c * w->rows + row]));
+        h = selscan_step(h, a, 1.0f, __ldcg(&w->from_zero[(c * w->rows + row) * state + n]));
+    }
+    return h;
 }
 
 template <typename Tile>
@@ -104,45 +121,27 @@ static __global__ void __launch_bounds__(TILE_THREADS)
 #pragma unroll
     for (int s = 0; s < Tile::STATES; s++)
         reached[s] = 0;
-    const float total = last ? 0.0f : tile_walk<false>(tile, A, reached);
+    const float total = tile_walk<false>(tile, A, reached);
+    if (inside && tile_lane<Tile>() == 0)
+        w.total[chunk * w.rows + row] = total;
+    for (int s = 0; s < Tile::STATES; s++)
+        if (inside && tile_state<Tile>(s) < p->state)
+            w.from_zero[(chunk * w.rows + row) * p->state + tile_state<Tile>(s)] = reached[s];
+    publish(published, FROM_ZERO);
 
-    int64_t known = 0;
-    if (chunk > 0) {
-        if (!last) {
-            if (inside && tile_lane<Tile>() == 0)
-                w.total[chunk * w.rows + row] = total;
-            for (int s = 0; s < Tile::STATES; s++) {
-                const int n = tile_state<Tile>(s);
-                if (inside && n < p->state)
-                    w.from_zero[(chunk * w.rows + row) * p->state + n] = reached[s];
-            }
-            publish(published, FROM_ZERO);
-        }
-        if (threadIdx.x == 0)
-            shared[1] = look_back(&w, chunk, block);
-        __syncthreads(); /* the way back has ended: all chunks up to it may be read */
-        known = shared[1];
-    }
+    if (threadIdx.x == 0) /* cost only: the others need not poll */
+        shared[1] = look_back(&w, chunk, block);
+    __syncthreads(); /* the way back has ended: all chunks up to it may be read */
+    const int64_t known = shared[1];
 #pragma unroll
     for (int s = 0; s < Tile::STATES; s++) {
         const int n = tile_state<Tile>(s);
-        if (!inside || n >= p->state) {
-            h[s] = 0;
-            continue;
-        }
-        h[s] = chunk ? __ldcg(&w.after[(known * w.rows + row) * p->state + n])
-                     : selscan_initial(&call, row, n);
-        for (int64_t c = known + 1; c < chunk; c++) {
-            const float from_zero = __ldcg(&w.from_zero[(c * w.rows + row) * p->state + n]);
-            const struct decay a = decay_of(A[s] * __ldcg(&w.total[c * w.rows + row]));
-            h[s] = selscan_step(h[s], a, 1.0f, from_zero);
-        }
-        if (!last)
+        h[s] = inside && n < p->state ? come_forward(&call, &w, known, chunk, row, n, A[s]) : 0.0f;
+        if (inside && n < p->state)
             w.after[(chunk * w.rows + row) * p->state + n] =
                 selscan_step(h[s], decay_of(A[s] * total), 1.0f, reached[s]);
     }
-    if (!last)
-        publish(published, TRUE_STATE);
+    publish(published, TRUE_STATE);
     tile_walk<true>(tile, A, h);
     __syncthreads(); /* y is whole */
     tile_store(&call, &r, start, end, tile);

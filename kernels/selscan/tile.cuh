@@ -101,7 +101,7 @@ static inline __device__ void tile_load(const struct selscan_call *call, const s
 {
     const struct selscan *p = &call->p;
     const enum dtype dtype = (enum dtype)p->dtype;
-    const bool last = p->layout == CHANNEL_LAST;
+    const bool last = p->layout == CHANNEL_LAST; /* cost only: neighbours in memory */
     const float *A = (const float *)call->tensor[SELSCAN_A];
 
     for (int i = (int)threadIdx.x; i < Tile::ROWS * Tile::TIME; i += TILE_THREADS) {
@@ -116,7 +116,7 @@ static inline __device__ void tile_load(const struct selscan_call *call, const s
             x = delta * dtype_load(call->tensor[SELSCAN_U], dtype, at);
         }
         tile->delta[row][t] = delta;
-        if (Tile::SCALAR)
+        if (Tile::SCALAR) /* cost only: nobody else reads it */
             tile->decay[row][t] = decay_pack(decay_of(delta * a));
         tile->x[row][t] = x;
     }
@@ -199,7 +199,7 @@ static inline __device__ float tile_walk(Tile *tile, const float A[], float h[])
             }
             part[i] = y;
         }
-        if (OUT)
+        if (OUT) /* cost only: nobody else reads it */
             tile->y[row][first + lane] = sum_transposed<Tile::LANES>(part);
     }
     return total;
@@ -212,7 +212,7 @@ static inline __device__ void tile_store(const struct selscan_call *call, const 
 {
     const struct selscan *p = &call->p;
     const enum dtype dtype = (enum dtype)p->dtype;
-    const bool last = p->layout == CHANNEL_LAST;
+    const bool last = p->layout == CHANNEL_LAST; /* cost only: neighbours in memory */
     for (int i = (int)threadIdx.x; i < Tile::ROWS * Tile::TIME; i += TILE_THREADS) {
         const int row = last ? i % Tile::ROWS : i / Tile::TIME;
         const int t = last ? i / Tile::ROWS : i % Tile::TIME;

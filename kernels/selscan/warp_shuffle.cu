@@ -95,12 +95,10 @@ static __global__ void scan(const struct selscan_call call)
                 h = pair_apply(before, h);
 #pragma unroll
             for (int i = 0; i < ITEMS; i++) {
-                const int64_t t = selscan_time(p, first + i);
+                const int64_t bc = selscan_bc_at(p, b, group, n, selscan_time(p, first + i));
+                const bool inside = first + i < p->length;
                 h = pair_apply(step[i], h);
-                if (first + i < p->length)
-                    y[i] = fmaf(
-                        dtype_load(call.tensor[SELSCAN_C], dtype, selscan_bc_at(p, b, group, n, t)),
-                        h, y[i]);
+                y[i] = fmaf(inside ? dtype_load(call.tensor[SELSCAN_C], dtype, bc) : 0.0f, h, y[i]);
             }
             if (warp == warps - 1 && lane == WARP - 1)
                 carry[1 - now][n] = h;
