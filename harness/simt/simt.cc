@@ -160,7 +160,8 @@ static void start_block(int64_t index)
     RELEASE(&self->count);
 }
 
-/* Lets every thread of the block that can go on do so once. */
+/* Lets every thread of the block that can go on do so once; by shuffled schedules three of four, so
+ * that other blocks see what some threads have done and others have not. */
 static void advance_block(void)
 {
     int order[THREADS_MAX];
@@ -174,7 +175,8 @@ static void advance_block(void)
         if (state == STATE_AT_BARRIER || state == STATE_AT_COLLECTIVE || state == STATE_DONE)
             continue;
         self->progress |= state <= STATE_READY;
-        resume(order[i]);
+        if (schedule <= 1 || state > STATE_READY || random_number() % 4)
+            resume(order[i]);
     }
     self->polls = self->progress ? 0 : self->polls + 1;
     if (!self->progress && (!polling || self->polls > POLLS_MAX) && self->done < self->count &&

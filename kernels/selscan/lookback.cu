@@ -127,7 +127,7 @@ static __global__ void __launch_bounds__(TILE_THREADS)
     for (int s = 0; s < Tile::STATES; s++)
         if (inside && tile_state<Tile>(s) < p->state)
             w.from_zero[(chunk * w.rows + row) * p->state + tile_state<Tile>(s)] = reached[s];
-    publish(published, FROM_ZERO);
+    publish(published, FROM_ZERO); /* cost only: others need not wait for the true state */
 
     if (threadIdx.x == 0) /* cost only: the others need not poll */
         shared[1] = look_back(&w, chunk, block);
@@ -141,7 +141,7 @@ static __global__ void __launch_bounds__(TILE_THREADS)
             w.after[(chunk * w.rows + row) * p->state + n] =
                 selscan_step(h[s], decay_of(A[s] * total), 1.0f, reached[s]);
     }
-    publish(published, TRUE_STATE);
+    publish(published, TRUE_STATE); /* cost only: others need not come from the beginning */
     tile_walk<true>(tile, A, h);
     __syncthreads(); /* y is whole */
     tile_store(&call, &r, start, end, tile);
