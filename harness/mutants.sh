@@ -9,7 +9,7 @@
 # The Makefile exports MUTANT_CC, _CFLAGS, _CXX, _CXXFLAGS, _LDLIBS, _OBJECTS: those of the build.
 # A statement whose comment begins with "cost only" or "GPU only" is spared, and counted: without it
 # results are the same, later, or the same but on a GPU.
-# VERBOSE=1 prints a line for every mutant, else only a survivor or a broken run gets one.
+# EVERY=3 tries one of three, others at the next commit. VERBOSE=1 prints a line for every mutant, else only a survivor or a broken run gets one.
 # Exit status: 0, or 1 if a mutant survived or a run was broken.
 set -eu
 build=$1
@@ -88,7 +88,7 @@ try() { # TREE FILE CPU
     $MUTANT_CC -o "$1/ssmbench" "$1/mutant.o" $others $MUTANT_LDLIBS ||
         { echo 'broken: does not link' && return; }
     status=0
-    OMP_NUM_THREADS=1 taskset -c "$3" timeout 20 "$1/ssmbench" verify quick --fail-fast --backend "$backend" \
+    OMP_NUM_THREADS=1 taskset -c "$3" timeout 60 "$1/ssmbench" verify quick --fail-fast --backend "$backend" \
         --variant "^${name%.*}@$backend\$" >&2 || status=$?
     case $status in
     0) echo survived ;;
@@ -132,7 +132,7 @@ for file in "$@"; do
     sed -n "s| $file$||p" "$scratch/users"
 done | sort -u | while read -r file; do
     statements "$file" | sed "s|^|$file	|"
-done > "$scratch/mutants"
+done | awk -v every="${EVERY:-1}" -v turn="$(git rev-list --count HEAD)" '(NR + turn) % every == 0' > "$scratch/mutants"
 
 cpus=$(seq 0 $(($(getconf _NPROCESSORS_CONF) - 1)) |
     while read -r cpu; do taskset -c "$cpu" echo "$cpu" 2> "$scratch/log" || :; done)

@@ -145,7 +145,8 @@ static void start_block(int64_t index)
     self->block = index;
     self->waiting = self->done = 0;
     self->polls = 0;
-    self->random = (uint64_t)(index + 1) * 0x9e3779b97f4a7c15u ^ schedule;
+    self->random = (uint64_t)(index + 1) * 0x9e3779b97f4a7c15u ^ schedule ^
+                   (uint64_t)gridDim.x << 32; /* other grids, other orders */
     for (int i = 0; i < self->count; i++) {
         self->threads[i].state = STATE_NEW;
         for (std::vector<copy> &copies : self->threads[i].copies)
@@ -160,8 +161,8 @@ static void start_block(int64_t index)
     RELEASE(&self->count);
 }
 
-/* Lets every thread of the block that can go on do so once; by shuffled schedules three of four, so
- * that other blocks see what some threads have done and others have not. */
+/* Lets every thread of the block that can go on do so once; by shuffled schedules now and then only
+ * half of them, so that other blocks see what some threads have done and others have not. */
 static void advance_block(void)
 {
     int order[THREADS_MAX];
@@ -169,13 +170,14 @@ static void advance_block(void)
     blockIdx = index_of(self->block, gridDim);
     self->progress = false;
     order_threads(order);
+    const bool ragged = schedule > 1 && random_number() % 8 == 0;
     for (int i = 0; i < self->count && !self->launch->failed; i++) {
         const enum state state = self->threads[order[i]].state;
         polling |= state == STATE_POLLING;
         if (state == STATE_AT_BARRIER || state == STATE_AT_COLLECTIVE || state == STATE_DONE)
             continue;
         self->progress |= state <= STATE_READY;
-        if (schedule <= 1 || state > STATE_READY || random_number() % 4)
+        if (!ragged || state > STATE_READY || random_number() % 2)
             resume(order[i]);
     }
     self->polls = self->progress ? 0 : self->polls + 1;
@@ -211,14 +213,14 @@ static int64_t block_at(int64_t turn, int64_t blocks)
     return (int64_t)((__int128)turn * stride % blocks);
 }
 
-/* Runs blocks until none are left: one after the other by schedule 0, else several at once, each
- * going on at every turn or, by shuffled schedules, at every other turn by chance. */
+/* Runs blocks until none are left: one after the other by schedule 0, else several at once, turn
+ * by turn; by shuffled schedules a block pauses now and then, for up to 31 turns. */
 static void run_blocks(launch_state *launch, int64_t blocks, index3 grid, index3 block)
 {
     static thread_local executor *resident[RESIDENT];
     const int slots = schedule ? RESIDENT : 1;
-    uint64_t chance = schedule;
-    int active = 0;
+    uint64_t chance = schedule ^ (uint64_t)blocks << 8;
+    int active = 0, pause[RESIDENT] = {};
     gridDim = grid;
     blockDim = block;
     for (int i = 0; i < slots; i++) {
@@ -242,7 +244,11 @@ static void run_blocks(launch_state *launch, int64_t blocks, index3 grid, index3
                 continue;
             active++;
             chance = chance * 6364136223846793005u + 1442695040888963407u;
-            if (schedule <= 1 || chance >> 63 || launch->failed)
+            if (schedule > 1 && !pause[i] && chance >> 61 == 0)
+                pause[i] = (int)(chance >> 56); /* 0 ... 31 */
+            if (pause[i] && !launch->failed)
+                pause[i]--;
+            else
                 advance_block();
         }
     } while (active);
