@@ -213,12 +213,12 @@ static int64_t block_at(int64_t turn, int64_t blocks)
     return (int64_t)((__int128)turn * stride % blocks);
 }
 
-/* Runs blocks until none are left: one after the other by schedule 0, else several at once, turn
- * by turn; by shuffled schedules a block pauses now and then, for up to 31 turns. */
+/* Runs blocks until none are left: one after the other by schedules 0 and 1, else several at once,
+ * turn by turn; by shuffled schedules a block pauses now and then, for up to 31 turns. */
 static void run_blocks(launch_state *launch, int64_t blocks, index3 grid, index3 block)
 {
     static thread_local executor *resident[RESIDENT];
-    const int slots = schedule ? RESIDENT : 1;
+    const int slots = schedule > 1 ? RESIDENT : 1;
     uint64_t chance = schedule ^ (uint64_t)blocks << 8;
     int active = 0, pause[RESIDENT] = {};
     gridDim = grid;
