@@ -11,6 +11,10 @@
 
 enum { MAX_RANK = 4, MAX_TENSORS = 16, WHOLE = -1 };
 
+/* int32_t, the type of inputs that hold indices, beside those that the case key `dtype` offers. A
+ * kernel reads such a tensor as what its operation's header says it is. */
+#define DTYPE_I32 ((enum dtype)3)
+
 /* A case key: where it lives in the problem struct and what it may be. Fields are int64_t, or
  * double for a KEY_REAL. */
 enum key_kind { KEY_WHOLE, KEY_WORD, KEY_REAL };
@@ -35,6 +39,7 @@ struct tensor {
     int rank;
     int64_t dim[MAX_RANK];
     int row_axis;
+    int64_t offset; /* elements between a boundary of 64 bytes and the first one */
 };
 
 /* How an input is drawn. Each kind turns the Philox block of an element into its value with IEEE
@@ -49,6 +54,7 @@ enum fill_kind {
     FILL_INTEGERS,         /* whole numbers a ... b */
     FILL_IMPULSES,         /* 0, but in one of 64 elements +a or -a */
     FILL_RAMP,             /* a*(1 + index mod period) */
+    FILL_SEQUENCES,        /* indices of short sequences along rows of `period`; -1 is padding */
 };
 
 struct fill {
@@ -84,8 +90,9 @@ struct operation {
     bool (*exact)(const void *problem);
 
     /* The definition in double precision. `input` holds tensors as the kernels get them, `output`
-     * doubles in the memory order of the output tensors; null where absent. Uses all OpenMP
-     * threads. */
+     * doubles in the memory order of the output tensors; null where absent. An element that nobody
+     * may write, as in a gap between rows, is NaN: what a trial puts there before a run is NaN in
+     * every type. Uses all OpenMP threads. */
     void (*reference)(const void *problem, const void *const input[], double *const output[]);
 };
 
@@ -98,15 +105,21 @@ static inline int64_t tensor_elements(const struct tensor *tensor)
     return elements;
 }
 
+/* Bytes of one element. */
+static inline size_t tensor_element_size(const struct tensor *tensor)
+{
+    return tensor->dtype == DTYPE_I32 ? sizeof(int32_t) : dtype_size(tensor->dtype);
+}
+
 static inline size_t tensor_bytes(const struct tensor *tensor)
 {
-    return (size_t)tensor_elements(tensor) * dtype_size(tensor->dtype);
+    return (size_t)tensor_elements(tensor) * tensor_element_size(tensor);
 }
 
 /* As tensor_bytes(), but without overflow for sizes that no memory holds. */
 static inline double tensor_bytes_real(const struct tensor *tensor)
 {
-    double bytes = tensor->present ? (double)dtype_size(tensor->dtype) : 0;
+    double bytes = tensor->present ? (double)tensor_element_size(tensor) : 0;
     for (int axis = 0; axis < tensor->rank; axis++)
         bytes *= (double)tensor->dim[axis];
     return bytes;
