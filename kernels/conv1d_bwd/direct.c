@@ -22,8 +22,8 @@ static float slope(const struct conv1d *p, void *const tensor[], int64_t b, int6
         return 0.0f;
     if (p->act != ACT_SILU)
         return dout;
-    const float v = conv1d_pre(p, tensor, b, d, step), r = sigmoid(v);
-    return dout * (r * fmaf(v, 1.0f - r, 1.0f));
+    const float v = conv1d_pre(p, tensor, b, d, step);
+    return dout * (sigmoid(v) * fmaf(v, sigmoid(-v), 1.0f)); /* 1 - sigmoid(v) would lose digits */
 }
 
 /* The gradient of the sample of step -(width-1) ... length-1. */
