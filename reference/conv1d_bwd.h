@@ -3,9 +3,9 @@
  * With pre(s) and x(s) as in conv1d.h, dout(s) and dfinal the gradients of out and final:
  *
  *     g(s)       = dout(s) * act'(pre(s)),   0 where seq_idx is -1
- *     dx(s)      = sum over w of weight[d,w] * g(s + (width-1) - w)  +  dfinal of the sample, if
- * any dweight[w] = sum over b and s of g(s) * x(s - (width-1) + w) dbias      = sum over b and s of
- * g(s)
+ *     dx(s)      = sum over w of weight[d,w] * g(s + (width-1) - w)  +  dfinal of x(s), if any
+ *     dweight[w] = sum over b and s of g(s) * x(s - (width-1) + w)
+ *     dbias      = sum over b and s of g(s)
  *
  * dinitial is dx of the steps -(width-1) ... -1. Steps outside 0 ... length-1 have no g; with
  * seq_idx only pairs of equal index count. silu'(v) = r*(1 + v*(1 - r)) with r = 1 / (1 + exp(-v)),
