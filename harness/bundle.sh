@@ -4,8 +4,9 @@ set -eu
 rm -rf "$2"
 mkdir -p "$2/lib"
 cp "$1" "$2/"
-mutants=$(dirname "$1")/mutants-cuda
-[ ! -e "$mutants" ] || cp "$mutants" "$2/"
+for program in "$(dirname "$1")"/*-cuda; do
+    [ ! -e "$program" ] || cp "$program" "$2/"
+done
 cp -r cases "$2/"
 ldd "$1" | awk '/=>/ && $3 ~ /lib(inih|jansson|gomp|stdc\+\+|gcc_s)\./ { print $3 }' |
     xargs -I{} cp -L {} "$2/lib/"

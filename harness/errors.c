@@ -29,8 +29,8 @@ static double distance(enum dtype dtype, double out, double reference)
 {
     const struct format *format = &FORMATS[dtype];
     const bool overflows = fabs(reference) >= format->largest + half_ulp(format, format->largest);
-    if (isnan(reference))
-        return isnan(out) ? 0 : INFINITY;
+    if (!isfinite(reference))
+        return isfinite(out) ? INFINITY : 0;
     if (overflows)
         return out == copysign(INFINITY, reference) ? 0 : INFINITY;
     if (!isfinite(out))
@@ -49,11 +49,12 @@ static bool is_unwritten(const void *out, enum dtype dtype, int64_t i)
                               : ((const uint16_t *)out)[i] == UINT16_MAX;
 }
 
-/* Folds the row that starts at `first`, `length` elements `stride` apart, into `e`. */
-static void compare_row(enum dtype dtype, const void *out, const double *reference, int64_t first,
-                        int64_t length, int64_t stride, struct tensor_error *e)
+/* Folds the row that starts at `first`, `length` elements `stride` apart, into `e`. `scale` is at
+ * least max |ref| of the row. */
+static void compare_row(enum dtype dtype, const void *out, const double *reference, double scale,
+                        int64_t first, int64_t length, int64_t stride, struct tensor_error *e)
 {
-    double scale = 0, largest = -1;
+    double largest = -1;
     int64_t at = first;
     for (int64_t i = 0; i < length; i++) {
         const int64_t element = first + i * stride;
@@ -78,11 +79,11 @@ static void compare_row(enum dtype dtype, const void *out, const double *referen
 }
 
 struct tensor_error tensor_compare(const struct tensor *tensor, const void *out,
-                                   const double *reference)
+                                   const double *reference, const double *scale)
 {
     const int64_t elements = tensor_elements(tensor);
-    int64_t length = elements, stride = 1;
-    if (tensor->row_axis != WHOLE) {
+    int64_t length = scale ? 1 : elements, stride = 1;
+    if (!scale && tensor->row_axis != WHOLE) {
         length = tensor->dim[tensor->row_axis];
         for (int axis = tensor->row_axis + 1; axis < tensor->rank; axis++)
             stride *= tensor->dim[axis];
@@ -94,7 +95,7 @@ struct tensor_error tensor_compare(const struct tensor *tensor, const void *out,
         struct tensor_error mine = {.error = -1};
 #pragma omp for nowait
         for (int64_t row = 0; row < rows; row++)
-            compare_row(tensor->dtype, out, reference,
+            compare_row(tensor->dtype, out, reference, scale ? scale[row] : 0,
                         row / stride * stride * length + row % stride, length, stride, &mine);
 #pragma omp critical
         {

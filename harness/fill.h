@@ -45,7 +45,13 @@ float fill_value(const struct fill *fill, int64_t index, const uint32_t word[4])
 {
     const double unit = (double)(word[0] >> 8) * 0x1p-24;
     const double uniform = fma(fill->b - fill->a, unit, fill->a);
-    switch (fill->kind) {
+    enum fill_kind kind = fill->kind;
+    if (kind == FILL_SPOILED) {
+        if (word[3] % 256 == 0) /* +-infinity, or NaN */
+            return bits_float((word[2] & 0x80000000u) | 0x7f800000u | (word[2] & 1u) << 22);
+        kind = FILL_BELL;
+    }
+    switch (kind) {
     case FILL_CONSTANT:
         return (float)fill->a;
     case FILL_UNIFORM:
@@ -70,6 +76,10 @@ float fill_value(const struct fill *fill, int64_t index, const uint32_t word[4])
         return (float)(fill->a * (double)(1 + index % fill->period));
     case FILL_SEQUENCES:
         return (float)fill_sequence(index % fill->period, index / fill->period);
+    case FILL_SIGNED_LOG:
+        return (float)(word[1] & 1u ? fill_exp2(uniform) : -fill_exp2(uniform));
+    case FILL_SPOILED:
+        break;
     }
     return 0;
 }

@@ -252,6 +252,38 @@ Test(inputs, inverse_softplus_inverts_softplus)
     }
 }
 
+Test(inputs, signed_log_has_both_signs_and_all_scales)
+{
+    float *value = generate((struct fill){FILL_SIGNED_LOG, -8, 8, 0}, 7);
+    int count[2][16] = {{0}};
+    for (int i = 0; i < COUNT; i++) {
+        const int scale = (int)floor(log2(fabs((double)value[i]))) + 8;
+        cr_assert(scale >= 0 && scale < 16, "%g", (double)value[i]);
+        count[value[i] < 0][scale]++;
+    }
+    for (int i = 0; i < 32; i++)
+        cr_assert(count[i / 16][i % 16] > COUNT / 64, "scale %d", i % 16 - 8);
+    free(value);
+}
+
+Test(inputs, spoiled_is_the_bell_but_for_one_of_256)
+{
+    float *value = generate((struct fill){FILL_SPOILED, 0, 1, 0}, 8);
+    float *bell = generate((struct fill){FILL_BELL, 0, 1, 0}, 8);
+    int nan = 0, infinite[2] = {0};
+    for (int i = 0; i < COUNT; i++) {
+        nan += isnan(value[i]);
+        if (isinf(value[i]))
+            infinite[value[i] < 0]++;
+        cr_assert(isfinite(value[i]) ? value[i] == bell[i] : true, "element %d", i);
+    }
+    const int spoiled = nan + infinite[0] + infinite[1];
+    cr_assert(abs(spoiled - COUNT / 256) < COUNT / 1024, "%d of %d", spoiled, COUNT);
+    cr_assert(nan > spoiled / 4 && infinite[0] > spoiled / 8 && infinite[1] > spoiled / 8);
+    free(value);
+    free(bell);
+}
+
 /* FNV-1a, 64 bits, of the little-endian bytes of 4096 values under key 0x300000001. The pinned ones
  * were computed apart from this code, with rational arithmetic rounded where an operation is. */
 static uint64_t checksum(struct fill fill, enum dtype dtype)

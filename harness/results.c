@@ -162,6 +162,7 @@ static json_t *check_json(const struct test_case *item, const struct outcome *ou
             json_object_set_new(errors, tensor[i].name, number(outcome->tensor_error[i]));
     json_object_set_new(check, "error", number(outcome->error));
     json_object_set_new(check, "errors", errors);
+    json_object_set_new(check, "run_s", number(outcome->run_s));
     if (outcome->other) {
         json_object_set_new(check, "other", json_string(outcome->other));
         json_object_set_new(check, "difference", number(outcome->difference));

@@ -280,6 +280,56 @@ static void print_summary(const json_t *rows, enum grid_format format)
     grid_free(&grid);
 }
 
+/* One line a variant that ran on simt: how long its first runs took beside those of its namesake
+ * on cpu, on the cases that both passed. */
+static void print_slowdown(const json_t *rows, enum grid_format format)
+{
+    static const char *const path[] = {"machine.name", "op", "variant", NULL};
+    static const char *const pair[] = {"machine.name", "op", "variant", "suite", "case", NULL};
+    struct grid grid = {0};
+    grid_row(&grid, 5);
+    grid_set(&grid, 0, "variant");
+    grid_set(&grid, 1, "cases");
+    grid_set(&grid, 2, "cpu");
+    grid_set(&grid, 3, "simt");
+    grid_set(&grid, 4, "simt / cpu");
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *like = json_array_get(rows, i);
+        double cpu_s = 0, simt_s = 0;
+        int cases = 0;
+        if (!is_first(rows, i, path))
+            continue;
+        for (size_t j = i; j < json_array_size(rows); j++)
+            for (size_t k = i; k < json_array_size(rows); k++) {
+                const json_t *cpu = json_array_get(rows, j), *simt = json_array_get(rows, k);
+                const double a = results_number(cpu, "check.run_s");
+                const double b = results_number(simt, "check.run_s");
+                if (strcmp(results_text(cpu, "backend"), "cpu") ||
+                    strcmp(results_text(simt, "backend"), "simt") || !same(cpu, like, path) ||
+                    !same(cpu, simt, pair) || isnan(a + b))
+                    continue;
+                cases++;
+                cpu_s += a;
+                simt_s += b;
+            }
+        if (!cases)
+            continue;
+        char text[32];
+        grid_row(&grid, 0);
+        grid_set(&grid, 0, "%s/%s", results_text(like, "op"), results_text(like, "variant"));
+        grid_set(&grid, 1, "%d", cases);
+        print_time(cpu_s * 1e3, text, sizeof text);
+        grid_set(&grid, 2, "%s", text);
+        print_time(simt_s * 1e3, text, sizeof text);
+        grid_set(&grid, 3, "%s", text);
+        grid_set(&grid, 4, "%.0f×", simt_s / cpu_s);
+    }
+    grid_print(&grid, format, stdout);
+    printf("\nOn %s, one checked run of each case.\n",
+           results_text(json_array_get(rows, 0), "machine.name"));
+    grid_free(&grid);
+}
+
 int table_print(const char *kind, char *const *files, enum grid_format format)
 {
     struct message message;
@@ -291,6 +341,8 @@ int table_print(const char *kind, char *const *files, enum grid_format format)
         status = complain(EXIT_NOTHING_MATCHED, "no row in these files");
     else if (!strcmp(kind, "summary"))
         print_summary(rows, format);
+    else if (!strcmp(kind, "slowdown"))
+        print_slowdown(rows, format);
     else if (format == GRID_CSV)
         print_speedup_csv(rows);
     else

@@ -47,7 +47,7 @@ double prepare_bytes(const struct test_case *item)
     for (int i = 0; i < item->op->tensor_count; i++) {
         const double mine = tensor_bytes_real(&tensor[i]);
         const double doubles = mine / (double)tensor_element_size(&tensor[i]) * sizeof(double);
-        bytes += tensor[i].output ? doubles + 2 * mine : mine;
+        bytes += tensor[i].output ? doubles * (1 + tensor[i].ends_rows) + 2 * mine : mine;
     }
     return bytes;
 }
@@ -89,13 +89,16 @@ void prepare(const struct test_case *item, struct prepared *prepared)
             continue;
         if (tensor->output) {
             prepared->reference[i] = must_allocate((size_t)elements, sizeof(double));
+            if (tensor->ends_rows)
+                prepared->scale[i] = must_allocate((size_t)elements, sizeof(double));
         } else {
             prepared->input[i] = must_allocate((size_t)elements, tensor_element_size(tensor));
             inputs_generate(prepared->input[i], &prepared->fill[i], tensor->dtype, elements,
                             inputs_key(seed, i));
         }
     }
-    item->op->reference(item->problem, (const void *const *)prepared->input, prepared->reference);
+    item->op->reference(item->problem, (const void *const *)prepared->input, prepared->reference,
+                        prepared->scale);
 }
 
 void prepared_free(struct prepared *prepared)
@@ -103,6 +106,7 @@ void prepared_free(struct prepared *prepared)
     for (int i = 0; i < MAX_TENSORS; i++) {
         free(prepared->input[i]);
         free(prepared->reference[i]);
+        free(prepared->scale[i]);
     }
     for (struct kept *kept = prepared->kept, *next; kept; kept = next) {
         for (int i = 0; i < MAX_TENSORS; i++)
@@ -247,8 +251,8 @@ static bool output_correct(struct trial *trial, int i)
 {
     const struct tensor *tensor = &trial->prepared->tensor[i];
     const struct test_case *item = trial->prepared->item;
-    const struct tensor_error e =
-        tensor_compare(tensor, trial->first[i], trial->prepared->reference[i]);
+    const struct tensor_error e = tensor_compare(
+        tensor, trial->first[i], trial->prepared->reference[i], trial->prepared->scale[i]);
     const bool exact = tensor->dtype == DTYPE_F32 && item->op->exact(item->problem);
     const double limit = exact ? 0 : ERROR_LIMIT;
     char element[128] = "";
@@ -330,7 +334,8 @@ static double difference(const struct trial *trial, const struct kept *kept)
         double *wide = must_allocate((size_t)elements, sizeof *wide);
         for (int64_t j = 0; j < elements; j++)
             wide[j] = dtype_load(kept->output[i], tensor->dtype, j);
-        worst = fmax(worst, tensor_compare(tensor, trial->first[i], wide).error);
+        worst = fmax(
+            worst, tensor_compare(tensor, trial->first[i], wide, trial->prepared->scale[i]).error);
         free(wide);
     }
     return worst;

@@ -29,7 +29,8 @@ struct prepared {
     struct fill fill[MAX_TENSORS];
     void *input[MAX_TENSORS];
     double *reference[MAX_TENSORS];
-    bool one_backend;  /* nothing to compare with: outputs are not kept */
+    double *scale[MAX_TENSORS]; /* of outputs that end rows: see operation.h */
+    bool one_backend;           /* nothing to compare with: outputs are not kept */
     struct kept *kept; /* outputs of variants that passed, for other backends of the same name */
 };
 

@@ -208,9 +208,11 @@ static void convolve(const struct conv1d_row *row, double *const output[])
             conv1d_sample(row, p->length - (p->width - 1) + j);
 }
 
-static void reference(const void *problem, const void *const input[], double *const output[])
+static void reference(const void *problem, const void *const input[], double *const output[],
+                      double *const scale[])
 {
     const struct conv1d *p = problem;
+    (void)scale;
     conv1d_void_gaps(p, output[CONV1D_OUT]);
 #pragma omp parallel for
     for (int64_t i = 0; i < p->batch * p->channels; i++) {

@@ -123,9 +123,11 @@ static void channel(const struct conv1d *p, const void *const input[], int64_t d
         output[CONV1D_BWD_DBIAS][d] = dbias;
 }
 
-static void reference(const void *problem, const void *const input[], double *const output[])
+static void reference(const void *problem, const void *const input[], double *const output[],
+                      double *const scale[])
 {
     const struct conv1d *p = problem;
+    (void)scale;
     conv1d_void_gaps(p, output[CONV1D_BWD_DX]);
 #pragma omp parallel
     {

@@ -63,7 +63,7 @@ static inline void run(const struct fixture *f)
     const void *input[MAX_TENSORS];
     for (int i = 0; i < MAX_TENSORS; i++)
         input[i] = i == CONV1D_SEQ_IDX ? (const void *)f->seq_idx : f->in[i];
-    f->op->reference(&f->p, input, f->out);
+    f->op->reference(&f->p, input, f->out, NULL);
 }
 
 static inline void release(struct fixture *f)

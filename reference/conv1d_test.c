@@ -53,19 +53,19 @@ Test(conv1d, by_hand)
     double out[3], final[3], *output[CONV1D_TENSORS] = {NULL, NULL, NULL, NULL, NULL, out, final};
     struct conv1d p = PLAIN;
     p.length = 3, p.bias = p.initial = p.final = 1;
-    conv1d_operation.reference(&p, input, output);
+    conv1d_operation.reference(&p, input, output, NULL);
     cr_assert(eq(dbl, out[0], 0.5 + 7 * 19 + 11 * 23 + 13 * 29 + 17 * 2));
     cr_assert(eq(dbl, out[1], 0.5 + 7 * 23 + 11 * 29 + 13 * 2 + 17 * 3));
     cr_assert(eq(dbl, out[2], 0.5 + 7 * 29 + 11 * 2 + 13 * 3 + 17 * 5));
     p.reverse = 1; /* the sample before the first step, 29, lies behind x[2] = 5 */
-    conv1d_operation.reference(&p, input, output);
+    conv1d_operation.reference(&p, input, output, NULL);
     cr_assert(eq(dbl, out[2], 0.5 + 7 * 19 + 11 * 23 + 13 * 29 + 17 * 5));
     cr_assert(eq(dbl, out[0], 0.5 + 7 * 29 + 11 * 5 + 13 * 3 + 17 * 2));
     cr_assert(final[0] == 5 && final[1] == 3 && final[2] == 2);
     p.length = 1, p.width = 1, p.act = ACT_SILU, p.initial = p.final = 0;
     const float two = 2, one = 1;
     input[CONV1D_X] = &two, input[CONV1D_WEIGHT] = &one;
-    conv1d_operation.reference(&p, input, output);
+    conv1d_operation.reference(&p, input, output, NULL);
     cr_assert(near(out[0], silu_2_5));
 }
 

@@ -40,6 +40,7 @@ struct tensor {
     int64_t dim[MAX_RANK];
     int row_axis;
     int64_t offset; /* elements between a boundary of 64 bytes and the first one */
+    bool ends_rows; /* each element is the last of a row along time that no tensor holds */
 };
 
 /* How an input is drawn. Each kind turns the Philox block of an element into its value with IEEE
@@ -55,6 +56,8 @@ enum fill_kind {
     FILL_IMPULSES,         /* 0, but in one of 64 elements +a or -a */
     FILL_RAMP,             /* a*(1 + index mod period) */
     FILL_SEQUENCES,        /* indices of short sequences along rows of `period`; -1 is padding */
+    FILL_SIGNED_LOG,       /* +2^x or -2^x, x uniform in [a, b) */
+    FILL_SPOILED,          /* FILL_BELL, but one of 256 elements NaN or infinite */
 };
 
 struct fill {
@@ -90,10 +93,12 @@ struct operation {
     bool (*exact)(const void *problem);
 
     /* The definition in double precision. `input` holds tensors as the kernels get them, `output`
-     * doubles in the memory order of the output tensors; null where absent. An element that nobody
-     * may write, as in a gap between rows, is NaN: what a trial puts there before a run is NaN in
-     * every type. Uses all OpenMP threads. */
-    void (*reference)(const void *problem, const void *const input[], double *const output[]);
+     * doubles in the memory order of the output tensors; null where absent. Where an output
+     * ends_rows, `scale` gets the largest magnitude of each of its rows; null where it does not. An
+     * element that nobody may write, as in a gap between rows, is NaN: what a trial puts there
+     * before a run is NaN in every type. Uses all OpenMP threads. */
+    void (*reference)(const void *problem, const void *const input[], double *const output[],
+                      double *const scale[]);
 };
 
 /* Number of elements; 0 when absent. */

@@ -138,6 +138,14 @@ Test(selscan_operation, what_is_drawn)
         {INPUTS_LARGE_DELTA, 0, 1, 0, SELSCAN_DELTA, {FILL_UNIFORM, -30, 30, 0}},
         {INPUTS_INTEGERS, 0, 0, 0, SELSCAN_A, {FILL_CONSTANT, 0, 0, 0}},
         {INPUTS_INTEGERS, 0, 0, 0, SELSCAN_INITIAL, {FILL_INTEGERS, -8, 8, 0}},
+        {INPUTS_GROWING, 0, 0, 0, SELSCAN_A, {FILL_UNIFORM, 0, 0.02, 0}},
+        {INPUTS_GROWING, 0, 0, 0, SELSCAN_DELTA, {FILL_INTEGERS, 0, 1, 0}},
+        {INPUTS_MIXED_SCALE, 0, 0, 0, SELSCAN_U, {FILL_SIGNED_LOG, -33, 33, 0}},
+        {INPUTS_MIXED_SCALE, 0, 0, 0, SELSCAN_A, {FILL_NEGATIVE_LOG, -4, 4, 0}},
+        {INPUTS_FORGOTTEN, 0, 0, 0, SELSCAN_INITIAL, {FILL_BELL, 0, 1e6, 0}},
+        {INPUTS_FORGOTTEN, 0, 0, 0, SELSCAN_A, {FILL_UNIFORM, -20, -19.8, 0}},
+        {INPUTS_NONFINITE, 0, 0, 0, SELSCAN_U, {FILL_SPOILED, 0, 1, 0}},
+        {INPUTS_NONFINITE, 0, 0, 0, SELSCAN_DELTA, {FILL_UNIFORM, 0, 0.5, 0}},
     };
     for (size_t i = 0; i < sizeof drawn / sizeof *drawn; i++) {
         struct selscan p = SMALL;

@@ -9,7 +9,8 @@ static const char *const A_WORDS[] = {"full", "scalar", NULL};
 static const char *const LAYOUTS[] = {"channel_first", "channel_last", NULL};
 static const char *const DTYPES[] = {"f32", "bf16", "f16", NULL};
 static const char *const INPUTS[] = {
-    "init", "test", "slow", "strong", "zeros-and-impulses", "large-delta", "integers", NULL};
+    "init",     "test",    "slow",        "strong",    "zeros-and-impulses", "large-delta",
+    "integers", "growing", "mixed-scale", "forgotten", "nonfinite",          NULL};
 
 #define SIZE(field, first, text)                                                                   \
     {                                                                                              \
@@ -41,7 +42,7 @@ static const struct key KEYS[] = {
     WORD(inputs, INPUTS, "how inputs are drawn"),
     {"seed", KEY_WHOLE, offsetof(struct selscan, seed), 0, 4294967295.0, 1, NULL, "of the inputs"},
     {"decay", KEY_REAL, offsetof(struct selscan, decay), 0, 100, 0, NULL,
-     "|delta*A| of slow and strong inputs"},
+     "|delta*A| of slow, strong and forgotten inputs"},
     {0},
 };
 
@@ -56,9 +57,10 @@ static const char *check(const void *problem, const char **key)
         *key = "inputs";
         return "integers stay integers only with softplus = off and gate = off";
     }
-    if ((p->inputs == INPUTS_SLOW || p->inputs == INPUTS_STRONG) && !(p->decay > 0)) {
+    if ((p->inputs == INPUTS_SLOW || p->inputs == INPUTS_STRONG || p->inputs == INPUTS_FORGOTTEN) &&
+        !(p->decay > 0)) {
         *key = "inputs";
-        return "slow and strong inputs need decay, a number above 0 such as 1e-5 or 50";
+        return "slow, strong and forgotten inputs need decay, a number above 0 such as 1e-5 or 50";
     }
     return NULL;
 }
@@ -95,6 +97,7 @@ static void tensors(const void *problem, struct tensor tensor[])
     set(&tensor[SELSCAN_OUT], "out", true, dtype, 3, u, last ? 1 : 2);
     set(&tensor[SELSCAN_FINAL], "final", p->final, DTYPE_F32, 3, h, 2);
     tensor[SELSCAN_OUT].output = tensor[SELSCAN_FINAL].output = true;
+    tensor[SELSCAN_FINAL].ends_rows = true;
 }
 
 /* log2 of the range of Mamba's initial step sizes, 1e-3 ... 1e-1 (arXiv 2312.00752, section 3.6).
@@ -167,6 +170,25 @@ static void inputs(const void *problem, struct fill fill[])
         fill[SELSCAN_B] = fill[SELSCAN_C] = (struct fill){FILL_INTEGERS, -2, 2, 0};
         fill[SELSCAN_INITIAL] = (struct fill){FILL_INTEGERS, -8, 8, 0};
         break;
+    case INPUTS_GROWING: /* A above 0, and delta 0 in half of the steps */
+        fill[SELSCAN_A] = (struct fill){FILL_UNIFORM, 0, 0.02, 0};
+        fill[SELSCAN_DELTA] = (struct fill){FILL_INTEGERS, 0, 1, 0};
+        break;
+    case INPUTS_MIXED_SCALE: /* 1e-10 ... 1e10 within a row */
+        fill_delta_init(p, fill);
+        fill[SELSCAN_A] = (struct fill){FILL_NEGATIVE_LOG, -4, 4, 0};
+        fill[SELSCAN_U] = (struct fill){FILL_SIGNED_LOG, -33, 33, 0};
+        break;
+    case INPUTS_FORGOTTEN: /* states of 1e6, of which every step leaves exp(-decay) */
+        fill_constant_decay(p, fill);
+        fill[SELSCAN_INITIAL] = (struct fill){FILL_BELL, 0, 1e6, 0};
+        break;
+    case INPUTS_NONFINITE: /* NaN and infinity must stay in their channel, and after their time */
+        fill[SELSCAN_DELTA] = (struct fill){FILL_UNIFORM, 0, 0.5, 0};
+        fill[SELSCAN_DELTA_BIAS] = (struct fill){FILL_UNIFORM, 0, 0.5, 0};
+        fill[SELSCAN_A] = (struct fill){FILL_UNIFORM, -0.5, 0, 0};
+        fill[SELSCAN_U].kind = FILL_SPOILED;
+        break;
     }
 }
 
@@ -222,9 +244,10 @@ static void widen(const struct selscan *p, const void *tensor, int64_t b, int64_
                 dtype_load(tensor, (enum dtype)p->dtype, selscan_bc_at(p, b, g, n, t));
 }
 
-/* The recurrence of one channel. B and C are widen()ed; h is scratch of `state` doubles. */
+/* The recurrence of one channel. B and C are widen()ed; h is scratch of 2*state doubles. */
 static void scan(const struct selscan *p, const void *const input[], const double *B,
-                 const double *C, int64_t b, int64_t d, double *h, double *const output[])
+                 const double *C, int64_t b, int64_t d, double *h, double *const output[],
+                 double *const scale[])
 {
     const enum dtype dtype = (enum dtype)p->dtype;
     const int64_t state = p->state;
@@ -232,8 +255,11 @@ static void scan(const struct selscan *p, const void *const input[], const doubl
     const float *initial = input[SELSCAN_INITIAL];
     const int64_t row = (b * p->channels + d) * state;
 
-    for (int64_t n = 0; n < state; n++)
+    double *const peak = h + state;
+    for (int64_t n = 0; n < state; n++) {
         h[n] = p->initial ? initial[row + n] : 0;
+        peak[n] = 0;
+    }
     for (int64_t step = 0; step < p->length; step++) {
         const int64_t t = selscan_time(p, step), at = selscan_at(p, b, d, t);
         const double u = dtype_load(input[SELSCAN_U], dtype, at);
@@ -248,6 +274,7 @@ static void scan(const struct selscan *p, const void *const input[], const doubl
         for (int64_t n = 0; n < state; n++) {
             const double a = p->a == A_SCALAR ? decay : exp(delta * A[d * state + n]);
             h[n] = a * h[n] + delta * B[t * state + n] * u;
+            peak[n] = fabs(h[n]) > peak[n] && fabs(h[n]) < INFINITY ? fabs(h[n]) : peak[n];
             y += C[t * state + n] * h[n];
         }
         if (p->skip)
@@ -256,13 +283,15 @@ static void scan(const struct selscan *p, const void *const input[], const doubl
             y *= silu(dtype_load(input[SELSCAN_Z], dtype, at));
         output[SELSCAN_OUT][at] = y;
     }
-    for (int64_t n = 0; n < state && p->final; n++)
+    for (int64_t n = 0; n < state && p->final; n++) {
         output[SELSCAN_FINAL][row + n] = h[n];
+        scale[SELSCAN_FINAL][row + n] = peak[n];
+    }
 }
 
 /* The channels of one batch and group, which share B and C. */
 static void scan_group(const struct selscan *p, const void *const input[], int64_t b, int64_t g,
-                       bool threads, double *const output[])
+                       bool threads, double *const output[], double *const scale[])
 {
     const int64_t size = p->length * p->state, channels = p->channels / p->groups;
     double *B = allocate(2 * size), *C = B + size;
@@ -270,23 +299,24 @@ static void scan_group(const struct selscan *p, const void *const input[], int64
     widen(p, input[SELSCAN_C], b, g, C);
 #pragma omp parallel if (threads)
     {
-        double *h = allocate(p->state);
+        double *h = allocate(2 * p->state);
 #pragma omp for
         for (int64_t d = g * channels; d < (g + 1) * channels; d++)
-            scan(p, input, B, C, b, d, h, output);
+            scan(p, input, B, C, b, d, h, output, scale);
         free(h);
     }
     free(B);
 }
 
-static void reference(const void *problem, const void *const input[], double *const output[])
+static void reference(const void *problem, const void *const input[], double *const output[],
+                      double *const scale[])
 {
     const struct selscan *p = problem;
     const int64_t pairs = p->batch * p->groups;
     const bool outer = pairs >= p->channels / p->groups; /* which of the two loops has more turns */
 #pragma omp parallel for schedule(dynamic) if (outer)
     for (int64_t pair = 0; pair < pairs; pair++)
-        scan_group(p, input, pair / p->groups, pair % p->groups, !outer, output);
+        scan_group(p, input, pair / p->groups, pair % p->groups, !outer, output, scale);
 }
 
 const struct operation selscan_operation = {

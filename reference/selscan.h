@@ -27,7 +27,11 @@ enum selscan_inputs {
     INPUTS_STRONG,
     INPUTS_IMPULSES,
     INPUTS_LARGE_DELTA,
-    INPUTS_INTEGERS
+    INPUTS_INTEGERS,
+    INPUTS_GROWING,
+    INPUTS_MIXED_SCALE,
+    INPUTS_FORGOTTEN,
+    INPUTS_NONFINITE
 };
 
 /* A problem; every field is a case key. Options are 0 or 1. */
@@ -39,7 +43,7 @@ struct selscan {
     int64_t skip, gate, bias, softplus, initial, final, reverse;
     int64_t inputs; /* enum selscan_inputs */
     int64_t seed;
-    double decay; /* |delta*A| of slow and strong inputs */
+    double decay; /* |delta*A| of slow, strong and forgotten inputs */
 };
 
 /* The tensors, in the order of the pointer array that run() gets. Shapes, slowest axis first:

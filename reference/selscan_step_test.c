@@ -22,7 +22,7 @@ static double one_step(const struct selscan *p, float delta, float bias, float D
     const float zero = 0, one = 1, two = 2;
     const void *input[SELSCAN_TENSORS] = {&two, &delta, &zero, &one, &one, &D, &z, &bias};
     double out = NAN, *output[SELSCAN_TENSORS] = {[SELSCAN_OUT] = &out};
-    selscan_operation.reference(p, input, output);
+    selscan_operation.reference(p, input, output, NULL);
     return out;
 }
 
@@ -92,7 +92,7 @@ Test(selscan_step, channels_of_a_group_are_neighbours)
     p.channels = 6, p.groups = 3;
     const void *input[SELSCAN_TENSORS] = {ones, ones, zeros, B, C};
     double out[6], *output[SELSCAN_TENSORS] = {[SELSCAN_OUT] = out};
-    selscan_operation.reference(&p, input, output);
+    selscan_operation.reference(&p, input, output, NULL);
     for (int d = 0; d < 6; d++)
         cr_assert(eq(dbl, out[d], wanted[d]), "channel %d", d);
 }
@@ -122,7 +122,7 @@ static void assert_decodes(enum dtype dtype, int tensor)
         ones[i] = dtype == DTYPE_BF16 ? 0x3f80 : 0x3c00;
     }
     input[tensor] = every;
-    selscan_operation.reference(&p, input, output);
+    selscan_operation.reference(&p, input, output, NULL);
 
     for (int i = 0; i < PATTERNS; i++) {
         const double x = decoded(dtype, (uint16_t)i);

@@ -30,7 +30,7 @@ struct fixture {
     struct selscan p;
     int64_t elements[SELSCAN_TENSORS];
     void *in[SELSCAN_TENSORS];
-    double *out, *final;
+    double *out, *final, *scale; /* scale is that of final */
 };
 
 static struct fixture setup(const struct selscan *p)
@@ -38,15 +38,16 @@ static struct fixture setup(const struct selscan *p)
     const int64_t u = p->batch * p->channels * p->length, h = p->batch * p->channels * p->state;
     const int64_t b = p->batch * p->groups * p->state * p->length, d = p->channels;
     const int64_t a = p->a == A_SCALAR ? d : d * p->state;
-    struct fixture f = {*p, {u, u, a, b, b, d, u, d, h, u, h}, {0}, NULL, NULL};
+    struct fixture f = {*p, {u, u, a, b, b, d, u, d, h, u, h}, {0}, NULL, NULL, NULL};
     for (int i = 0; i < SELSCAN_OUT; i++)
         f.in[i] = calloc((size_t)f.elements[i], sizeof(float));
     f.out = malloc((size_t)u * sizeof(double));
     f.final = malloc((size_t)h * sizeof(double));
+    f.scale = malloc((size_t)h * sizeof(double));
     for (int64_t i = 0; i < u; i++)
         f.out[i] = NAN;
     for (int64_t i = 0; i < h; i++)
-        f.final[i] = NAN;
+        f.final[i] = f.scale[i] = NAN;
     return f;
 }
 
@@ -56,17 +57,19 @@ static void release(struct fixture *f)
         free(f->in[i]);
     free(f->out);
     free(f->final);
+    free(f->scale);
 }
 
 static void scan(struct fixture *f)
 {
     const void *input[SELSCAN_TENSORS] = {0};
-    double *output[SELSCAN_TENSORS] = {0};
+    double *output[SELSCAN_TENSORS] = {0}, *scale[SELSCAN_TENSORS] = {0};
     for (int i = 0; i < SELSCAN_OUT; i++)
         input[i] = f->in[i];
     output[SELSCAN_OUT] = f->out;
     output[SELSCAN_FINAL] = f->final;
-    selscan_operation.reference(&f->p, input, output);
+    scale[SELSCAN_FINAL] = f->scale;
+    selscan_operation.reference(&f->p, input, output, scale);
 }
 
 static void fill(struct fixture *f, int tensor, float value)
@@ -136,6 +139,23 @@ Test(selscan_reference, zero_A_is_a_prefix_sum)
             cr_assert(eq(dbl, f.out[i], y), "row %d, time %d", row, t);
         }
     }
+    release(&f);
+}
+
+Test(selscan_reference, the_scale_of_a_final_state_is_its_peak_after_a_step)
+{
+    struct selscan p = PLAIN;
+    p.length = 3, p.initial = p.final = 1;
+    struct fixture f = setup(&p);
+    const float u[] = {1, -7, 3};
+    memcpy(f.in[SELSCAN_U], u, sizeof u);
+    fill(&f, SELSCAN_DELTA, 1);
+    fill(&f, SELSCAN_B, 1);
+    fill(&f, SELSCAN_INITIAL, 100);
+    fill(&f, SELSCAN_A, -1e6f); /* forgets at once: h = 1, -7, 3 */
+    scan(&f);
+    cr_assert(eq(dbl, f.final[0], 3));
+    cr_assert(eq(dbl, f.scale[0], 7));
     release(&f);
 }
 

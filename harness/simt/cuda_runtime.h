@@ -27,6 +27,24 @@ struct dim3 {
     }
 };
 
+struct alignas(4) uchar4 {
+    unsigned char x, y, z, w;
+};
+struct alignas(4) short2 {
+    short x, y;
+};
+struct alignas(8) short4 {
+    short x, y, z, w;
+};
+struct alignas(4) ushort2 {
+    unsigned short x, y;
+};
+struct alignas(8) ushort4 {
+    unsigned short x, y, z, w;
+};
+struct alignas(16) double2 {
+    double x, y;
+};
 struct alignas(8) float2 {
     float x, y;
 };
@@ -52,6 +70,23 @@ static inline float2 make_float2(float x, float y)
 static inline float4 make_float4(float x, float y, float z, float w)
 {
     return {x, y, z, w};
+}
+static inline double2 make_double2(double x, double y)
+{
+    return {x, y};
+}
+static inline ushort2 make_ushort2(unsigned short x, unsigned short y)
+{
+    return {x, y};
+}
+static inline ushort4 make_ushort4(unsigned short x, unsigned short y, unsigned short z,
+                                   unsigned short w)
+{
+    return {x, y, z, w};
+}
+static inline int2 make_int2(int x, int y)
+{
+    return {x, y};
 }
 static inline int4 make_int4(int x, int y, int z, int w)
 {
@@ -233,6 +268,11 @@ static inline int __clz(int bits)
 }
 template <typename T>
 static inline T __ldg(const T *address)
+{
+    return *address;
+}
+template <typename T>
+static inline T __ldcg(const T *address)
 {
     return *address;
 }

@@ -24,16 +24,19 @@ enum { OS_THREADS = 0 };
 namespace simt
 {
 
-enum { TURNS = 2 * WARP };
+enum { TURNS = 2 * WARP, BULKS_MAX = 1024 };
 
 enum state {
     STATE_NEW,
     STATE_READY,
     STATE_AT_BARRIER,
     STATE_AT_COLLECTIVE,
+    STATE_AT_MBARRIER,
     STATE_POLLING,
     STATE_DONE
 };
+
+enum { NAN_BYTE = 0xFF };
 
 struct copy {
     char *to;
@@ -49,7 +52,7 @@ struct thread {
     struct site where;
     const void *input;
     void *output;
-    std::vector<copy> copies;
+    std::vector<copy> copies[COPY_ENGINES];
 };
 
 /* A warp collective that some lanes have come to. */
@@ -66,6 +69,14 @@ struct warp {
     unsigned collectives;
     char turn[TURNS];
     std::vector<pending> pendings;
+};
+
+/* A bulk copy that is under way. */
+struct bulk {
+    char *to;
+    const char *from;
+    size_t bytes;
+    struct mbarrier *barrier;
 };
 
 /* A shared array of the block. */
@@ -92,10 +103,13 @@ struct executor {
     char *arena;
     size_t arena_used;
     std::vector<array> arrays;
+    bulk bulks[BULKS_MAX]; /* no vector: ThreadSanitizer would watch what it calls */
+    int bulk_count;
     launch_state *launch;
     int current, count, waiting, done;
     unsigned barriers;
     char barrier_turn[2]; /* only their addresses are used, as those of warp.turn */
+    bool progress;        /* in this turn of the block's threads */
     long polls;
     uint64_t random;
 };
@@ -112,6 +126,10 @@ bool same_place(site a, site b);
 
 /* The running thread has left the kernel: collectives that only waited for it go on. */
 void leave_warp(void);
+
+/* Marks what an asynchronous copy is about to write, as the running thread's access, and touches
+ * what it reads, so that AddressSanitizer names the place that starts the copy. */
+void announce_copy(char *to, const char *from, size_t bytes, size_t zeroed);
 
 /* Reports guards that changed, once a block is done, and forgets its shared arrays. */
 void check_guards(void);

@@ -15,7 +15,7 @@
 namespace simt
 {
 
-enum { GUARD = 64, GUARD_BYTE = 0xA5, NAN_BYTE = 0xFF, DYNAMIC = -1 };
+enum { GUARD = 64, GUARD_BYTE = 0xA5, DYNAMIC = -1 };
 
 static array *find_array(site where)
 {
@@ -58,25 +58,51 @@ void *dynamic_shared(site where)
     return shared(where, self->launch->shared_bytes);
 }
 
-void start_copy(void *to, const void *from, size_t bytes, size_t zeroed)
+void require_aligned(site where, const void *memory, size_t alignment)
 {
-    self->threads[self->current].copies.push_back(
+    if ((uintptr_t)memory % alignment)
+        fail(where, "is given an address that is not a multiple of %zu bytes", alignment);
+}
+
+void require_shared(site where, const void *memory, size_t bytes, size_t alignment)
+{
+    const char *first = (const char *)memory;
+    require_aligned(where, memory, alignment);
+    for (const array &a : self->arrays)
+        if (first >= a.memory && first + bytes <= a.memory + a.bytes)
+            return;
+    fail(where, "is given %zu bytes that are not in a shared array of the block", bytes);
+}
+
+void announce_copy(char *to, const char *from, size_t bytes, size_t zeroed)
+{
+    if (bytes) {
+        (void)*(const volatile char *)from;
+        (void)*(const volatile char *)(from + bytes - 1);
+    }
+    memset(to, NAN_BYTE, bytes + zeroed);
+}
+
+void start_copy(enum engine engine, void *to, const void *from, size_t bytes, size_t zeroed)
+{
+    announce_copy((char *)to, (const char *)from, bytes, zeroed);
+    self->threads[self->current].copies[engine].push_back(
         {(char *)to, (const char *)from, bytes, zeroed, false});
 }
 
-void commit_copies(void)
+void commit_copies(enum engine engine)
 {
     /* An empty group counts too. */
-    self->threads[self->current].copies.push_back({NULL, NULL, 0, 0, true});
+    self->threads[self->current].copies[engine].push_back({NULL, NULL, 0, 0, true});
 }
 
-void finish_copies(int groups_left)
+void finish_copies(enum engine engine, int groups_left)
 {
-    std::vector<copy> &copies = self->threads[self->current].copies;
+    std::vector<copy> &copies = self->threads[self->current].copies[engine];
     int groups = 0;
     for (const copy &c : copies)
         groups += c.ends_group;
-    while (groups > groups_left && !copies.empty()) {
+    while (groups > groups_left) {
         const copy c = copies.front();
         copies.erase(copies.begin());
         groups -= c.ends_group;

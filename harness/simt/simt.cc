@@ -148,8 +148,10 @@ static void run_block(int64_t index)
     self->random = (uint64_t)(index + 1) * 0x9e3779b97f4a7c15u ^ schedule;
     for (int i = 0; i < self->count; i++) {
         self->threads[i].state = STATE_NEW;
-        self->threads[i].copies.clear();
+        for (std::vector<copy> &copies : self->threads[i].copies)
+            copies.clear();
     }
+    self->bulk_count = 0;
     for (int first = 0; first < self->count; first += WARP) {
         const int lanes = self->count - first;
         self->warps[first / WARP].left = lanes < WARP ? ~0u << lanes : 0;
@@ -157,18 +159,19 @@ static void run_block(int64_t index)
     }
     RELEASE(&self->count);
     while (self->done < self->count && !self->launch->failed) {
-        bool progress = false, polling = false;
+        bool polling = false;
+        self->progress = false;
         order_threads(order);
         for (int i = 0; i < self->count && !self->launch->failed; i++) {
             const enum state state = self->threads[order[i]].state;
             polling |= state == STATE_POLLING;
-            if (state > STATE_READY && state != STATE_POLLING)
+            if (state == STATE_AT_BARRIER || state == STATE_AT_COLLECTIVE || state == STATE_DONE)
                 continue;
-            progress |= state != STATE_POLLING;
+            self->progress |= state <= STATE_READY;
             resume(order[i]);
         }
-        self->polls = progress ? 0 : self->polls + 1;
-        if (!progress && (!polling || self->polls > POLLS_MAX) && !self->launch->failed)
+        self->polls = self->progress ? 0 : self->polls + 1;
+        if (!self->progress && (!polling || self->polls > POLLS_MAX) && !self->launch->failed)
             report_stuck();
     }
     ACQUIRE(self);

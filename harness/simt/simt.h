@@ -77,10 +77,30 @@ inline unsigned lane(void)
     return thread_rank() % WARP;
 }
 
-/* Copies that are under way but not done: done by finish_copies() of the same thread, in groups. */
-void start_copy(void *to, const void *from, size_t bytes, size_t zeroed);
-void commit_copies(void);
-void finish_copies(int groups_left);
+/* Errors unless the bytes are shared memory of this block, or unless the address is a multiple. */
+void require_shared(site where, const void *memory, size_t bytes, size_t alignment);
+void require_aligned(site where, const void *memory, size_t alignment);
+
+/* Copies that are under way but not done: done by finish_copies() of the same thread, in groups;
+ * until then the destination holds NaN patterns. COPY_ASYNC are those of cp.async, COPY_BULK those
+ * from shared to global memory of cp.async.bulk. */
+enum engine { COPY_ASYNC, COPY_BULK, COPY_ENGINES };
+void start_copy(enum engine engine, void *to, const void *from, size_t bytes, size_t zeroed);
+void commit_copies(enum engine engine);
+void finish_copies(enum engine engine, int groups_left);
+
+/* A barrier in shared memory. `unset` is what the NaN patterns of new shared memory say. */
+struct alignas(8) mbarrier {
+    uint64_t parity : 1, count : 20, awaited : 20;
+    int64_t bytes : 22;
+    uint64_t unset : 1;
+};
+void mbarrier_init(site where, mbarrier *barrier, unsigned count);
+void mbarrier_arrive(site where, mbarrier *barrier, size_t expected_bytes);
+void mbarrier_wait(site where, mbarrier *barrier, unsigned parity);
+
+/* A copy from global to shared memory, done when a thread next polls the barrier. */
+void copy_bulk(site where, void *to, const void *from, size_t bytes, mbarrier *barrier);
 
 } // namespace simt
 

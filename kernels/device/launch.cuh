@@ -12,9 +12,9 @@
 #define launch(...) launch_named(#__VA_ARGS__, __VA_ARGS__)
 
 /* SHARED(float, tile, [8][33]) declares a shared array, DYNAMIC_SHARED(float, tile) names the
- * dynamic shared memory, aligned to 16 bytes. */
+ * dynamic shared memory; both are aligned to 16 bytes. */
 #ifdef __CUDACC__
-#define SHARED(type, name, dimensions) __shared__ type name dimensions
+#define SHARED(type, name, dimensions) __shared__ __align__(16) type name dimensions
 #define DYNAMIC_SHARED(type, name)                                                                 \
     extern __shared__ uint4 dynamic_shared_memory[];                                               \
     type *const name = (type *)dynamic_shared_memory
@@ -27,6 +27,9 @@
     type *const name = (type *)simt::dynamic_shared({__FILE__, "shared " #name, __LINE__})
 #endif
 
+/* Bytes of dynamic shared memory that a kernel gets without asking for more first. */
+enum { SHARED_UNASKED = 48 * 1024 };
+
 template <typename... Parameters, typename... Arguments>
 static inline int launch_named(const char *call, void (*kernel)(Parameters...), int64_t blocks,
                                int threads, size_t shared_bytes, void *stream,
@@ -36,6 +39,12 @@ static inline int launch_named(const char *call, void (*kernel)(Parameters...), 
         return cudaErrorInvalidConfiguration;
 #ifdef __CUDACC__
     (void)call;
+    if (shared_bytes > SHARED_UNASKED) {
+        const cudaError_t error = cudaFuncSetAttribute(
+            kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes);
+        if (error)
+            return error;
+    }
     kernel<<<(unsigned)blocks, (unsigned)threads, shared_bytes, (cudaStream_t)stream>>>(
         arguments...);
     return cudaGetLastError();

@@ -24,6 +24,15 @@ static inline struct selscan_call selscan_pack(const void *problem, void *const 
     return call;
 }
 
+/* States of a channel that a variant keeps in registers, on the stack or in shared memory. */
+enum { STATE_MAX = 256 };
+
+/* For variants whose only limit is STATE_MAX. */
+static inline const char *selscan_accepts(const void *problem)
+{
+    return ((const struct selscan *)problem)->state <= STATE_MAX ? NULL : "state <= 256";
+}
+
 static inline HOST_DEVICE
 float softplus(float x)
 {
@@ -75,12 +84,60 @@ void selscan_final(const struct selscan_call *call, int64_t row, int64_t n, floa
         final_state[row * call->p.state + n] = h;
 }
 
-/* One step of a state: h*exp(delta*A) + x*B, with d = expm1(delta*A). Adding d*h to h keeps the
- * decay of a slow state exact, where a rounded exp(delta*A) would not (docs/numerics.md). */
+/* exp(v) as whole + rest: 1 and expm1(v) where |v| < 0.35, 0 and exp(v) elsewhere. So a slow decay
+ * keeps the digits of its small part, and a strong one those of what is left (docs/numerics.md). */
+struct decay {
+    float whole, rest;
+};
+
+/* The decay exp(v), rest to 1 ulp; v is held within -87 ... 88. v = i*ln 2 + r with |r| < 0.35, and
+ * expm1(r) by its Taylor series to r^7, whose remainder is below 2e-8 of it. */
 static inline HOST_DEVICE
-float selscan_step(float h, float d, float x, float B)
+struct decay decay_of(float v)
 {
-    return h + fmaf(d, h, x * B);
+    const float log2_e = 1.44269504f, ln2_high = 0.693147182f, ln2_low = -1.90465421e-9f;
+    const float shift =
+        12582912.0f; /* 1.5 * 2^23: what is added to it is rounded to whole numbers */
+    v = v < -87.0f ? -87.0f : v > 88.0f ? 88.0f : v;
+    const float shifted = fmaf(v, log2_e, shift), i = shifted - shift;
+    const float r = fmaf(i, -ln2_low, fmaf(i, -ln2_high, v));
+    float series = fmaf(r, 1.0f / 5040, 1.0f / 720);
+    series = fmaf(series, r, 1.0f / 120);
+    series = fmaf(series, r, 1.0f / 24);
+    series = fmaf(series, r, 1.0f / 6);
+    series = fmaf(series, r, 0.5f);
+    const float q = fmaf(series, r * r, r);
+    const float scale = bits_float((float_bits(shifted) << 23) + 0x3f800000u); /* 2^i */
+    struct decay decay;
+    decay.whole = i == 0 ? 1.0f : 0.0f;
+    decay.rest = i == 0 ? q : fmaf(scale, q, scale);
+    return decay;
+}
+
+/* A decay in one float: `rest` to 23 bits, to nearest and even, and whether `whole` is 1. */
+static inline HOST_DEVICE
+float decay_pack(struct decay decay)
+{
+    const uint32_t bits = float_bits(decay.rest);
+    const uint32_t even = isnan(decay.rest) ? bits : bits + (bits >> 1 & 1u);
+    return bits_float((even & ~1u) | (decay.whole > 0));
+}
+
+static inline HOST_DEVICE
+struct decay decay_unpack(float packed)
+{
+    const uint32_t bits = float_bits(packed);
+    struct decay decay;
+    decay.whole = bits & 1u ? 1.0f : 0.0f;
+    decay.rest = bits_float(bits & ~1u);
+    return decay;
+}
+
+/* One step of a state: a*h + x*B. */
+static inline HOST_DEVICE
+float selscan_step(float h, struct decay a, float x, float B)
+{
+    return fmaf(a.whole, h, fmaf(a.rest, h, x * B));
 }
 
 #endif

@@ -2,12 +2,12 @@
  *
  * Computes   out and final of reference/selscan.h, in fp32.
  * Accepts    every problem.
- * Layout     workspace: d = expm1(delta*A) and x = delta*B*u of all steps, each (batch, length,
+ * Layout     workspace: a = exp(delta*A) and x = delta*B*u of all steps, each (batch, length,
  *            channels, state); y (batch, length, channels); the state (batch, channels, state).
- * Algorithm  passes over whole tensors, each a parallel region of its own: materialise d and x;
- *            then for every step h += d*h + x, and y = <C, h>; at last skip and gate. The usual
- *            loop materialises exp(delta*A); its expm1 takes the same bytes and holds 1e-5 on slow
- *            decay, which exp does not.
+ * Algorithm  passes over whole tensors, each a parallel region of its own: materialise a and x;
+ *            then for every step h = a*h + x, and y = <C, h>; at last skip and gate. The usual loop
+ *            materialises a rounded exp(delta*A), which misses 1e-5 on slow decay; a packed decay
+ *            (common.h) takes the same bytes and does not.
  * Cost       bytes: 16*batch*length*channels*state beyond selscan's, and 3 passes over the state a
  *            step. Half of the former is workspace.
  * Error      f32 1e-6 at worst.

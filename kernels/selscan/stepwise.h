@@ -5,7 +5,7 @@
 #include "common.h"
 
 struct stepwise {
-    float *d, *x;    /* expm1(delta*A) and delta*B*u: (batch, length, channels, state) */
+    float *a, *x;    /* exp(delta*A), packed, and delta*B*u: (batch, length, channels, state) */
     float *y;        /* (batch, length, channels) */
     float *h;        /* (batch, channels, state) */
     int64_t rows;    /* batch*channels */
@@ -24,14 +24,14 @@ static inline struct stepwise stepwise_carve(const struct selscan *p, void *memo
     struct stepwise w;
     w.rows = p->batch * p->channels;
     w.outputs = w.rows * p->length;
-    w.d = (float *)memory;
-    w.x = w.d + w.outputs * p->state;
+    w.a = (float *)memory;
+    w.x = w.a + w.outputs * p->state;
     w.y = w.x + w.outputs * p->state;
     w.h = w.y + w.outputs;
     return w;
 }
 
-/* Row of d, x and y that belongs to (batch, channel) row `row` at time t. */
+/* Row of a, x and y that belongs to (batch, channel) row `row` at time t. */
 static inline HOST_DEVICE
 int64_t stepwise_at(const struct selscan *p, int64_t row, int64_t t)
 {
@@ -47,7 +47,7 @@ void stepwise_split(const struct selscan *p, int64_t i, int64_t *b, int64_t *d, 
     *b = i / p->channels / p->length;
 }
 
-/* d and x of all states of element i of y: `lane`, lane + lanes, ... */
+/* a and x of all states of element i of y: `lane`, lane + lanes, ... */
 static inline HOST_DEVICE
 void stepwise_materialise(const struct selscan_call *call, const struct stepwise *w, int64_t i,
                           int lane, int lanes)
@@ -62,7 +62,7 @@ void stepwise_materialise(const struct selscan_call *call, const struct stepwise
     const float x = delta * dtype_load(call->tensor[SELSCAN_U], dtype, at);
     for (int64_t n = lane; n < p->state; n += lanes) {
         const float B = dtype_load(call->tensor[SELSCAN_B], dtype, selscan_bc_at(p, b, g, n, t));
-        w->d[i * p->state + n] = expm1f(delta * A[selscan_a_at(p, d, n)]);
+        w->a[i * p->state + n] = decay_pack(decay_of(delta * A[selscan_a_at(p, d, n)]));
         w->x[i * p->state + n] = x * B;
     }
 }
@@ -72,7 +72,7 @@ static inline HOST_DEVICE
 void stepwise_update(const struct selscan *p, const struct stepwise *w, int64_t i, int64_t t)
 {
     const int64_t at = stepwise_at(p, i / p->state, t) * p->state + i % p->state;
-    w->h[i] = selscan_step(w->h[i], w->d[at], w->x[at], 1.0f);
+    w->h[i] = selscan_step(w->h[i], decay_unpack(w->a[at]), w->x[at], 1.0f);
 }
 
 /* The part of <C, h> of row `row` at time t that states lane, lane + lanes, ... contribute. */
