@@ -150,7 +150,7 @@ static __global__ void fill_kernel(void *memory, const struct fill fill, enum dt
         return;
     uint32_t word[4];
     curand_block(i, key, word);
-    dtype_store(memory, dtype, i, fill_value(&fill, i, word));
+    fill_store(memory, &fill, dtype, i, word);
 }
 
 static int generate(void *memory, const struct fill *fill, enum dtype dtype, int64_t elements,

@@ -198,7 +198,7 @@ static const struct broken {
      "only with softplus = off and gate = off"},
     {"slow without decay", "[a]\nop = selscan\ninputs = slow\nwhy = x\n", 3,
      "need decay, a number"},
-    {"unknown op", "[a]\nop = selscam\nwhy = x\n", 2, "op = selscam: expected one of selscan"},
+    {"unknown op", "[a]\nop = selscam\nwhy = x\n", 2, "op = selscam: expected one of conv1d, "},
     {"unknown second op", "[a]\nop = selscan, fft\nwhy = x\n", 2, "op = fft: expected one of"},
     {"no why", "[a]\nop = selscan\n", 1, "[a] needs the keys op and why"},
     {"no op", "[a]\nwhy = x\n", 1, "[a] needs the keys op and why"},

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TEXT_SIZE = 65536 };
+enum { TEXT_SIZE = 1 << 20 };
 
 static char folder[] = "/tmp/ssmbench-cli-XXXXXX";
 static char rows_path[64]; /* where a test may write its rows */

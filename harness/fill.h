@@ -1,5 +1,6 @@
-/* The value of one input element, from its Philox block. Only IEEE additions, multiplications and
- * explicit fused multiply-adds, so that C and CUDA compilers give the same bits. */
+/* The value of one input element, from its Philox block. Only IEEE additions, multiplications,
+ * square roots and explicit fused multiply-adds, so that C and CUDA compilers give the same bits.
+ */
 #ifndef SSMBENCH_FILL_H
 #define SSMBENCH_FILL_H
 
@@ -25,6 +26,17 @@ double fill_inverse_softplus(double log2_dt)
     const double series = fma(square, -1.0 / 2880, 1.0 / 24);
     const double rest = fma(series, square, 0.5 * dt);
     return fma(log2_dt, 0.69314718055994531, rest);
+}
+
+/* Sequences of 1, 2, 3, ... steps, numbered from 0, every fourth of them padding: the one that
+ * holds step `step` of row `row`. Each row starts five steps later in this pattern than the one
+ * before. */
+static inline HOST_DEVICE
+int64_t fill_sequence(int64_t step, int64_t row)
+{
+    const double at = (double)(step + 5 * row);
+    const int64_t sequence = (int64_t)((sqrt(8.0 * at + 1.0) - 1.0) * 0.5);
+    return sequence % 4 == 3 ? -1 : sequence;
 }
 
 /* Element `index` of a tensor, from the four words of its Philox block. */
@@ -62,12 +74,26 @@ float fill_value(const struct fill *fill, int64_t index, const uint32_t word[4])
         return word[0] & 63u ? 0.0f : (float)(word[1] & 1u ? fill->a : -fill->a);
     case FILL_RAMP:
         return (float)(fill->a * (double)(1 + index % fill->period));
+    case FILL_SEQUENCES:
+        return (float)fill_sequence(index % fill->period, index / fill->period);
     case FILL_SIGNED_LOG:
         return (float)(word[1] & 1u ? fill_exp2(uniform) : -fill_exp2(uniform));
     case FILL_SPOILED:
         break;
     }
     return 0;
+}
+
+/* Puts that value into element `index` of `memory`: rounded once, or as an index. */
+static inline HOST_DEVICE
+void fill_store(void *memory, const struct fill *fill, enum dtype dtype, int64_t index,
+                const uint32_t word[4])
+{
+    const float value = fill_value(fill, index, word);
+    if (dtype == DTYPE_I32)
+        ((int32_t *)memory)[index] = (int32_t)value;
+    else
+        dtype_store(memory, dtype, index, value);
 }
 
 #endif

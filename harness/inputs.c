@@ -23,6 +23,6 @@ void inputs_generate(void *memory, const struct fill *fill, enum dtype dtype, in
     for (int64_t i = 0; i < elements; i++) {
         uint32_t word[4];
         inputs_block(i, key, word);
-        dtype_store(memory, dtype, i, fill_value(fill, i, word));
+        fill_store(memory, fill, dtype, i, word);
     }
 }

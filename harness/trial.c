@@ -15,10 +15,10 @@ const char *const STATUS_NAMES[STATUS_COUNT] = {
     "FAILED", "SKIPPED",
 };
 
-/* A tensor or the workspace on the backend, between two guards. */
+/* A tensor or the workspace on the backend, between two guards; an offset widens the first one. */
 struct buffer {
-    char *base;
-    size_t bytes;
+    char *base, *data;
+    size_t offset, bytes;
 };
 
 /* The outputs of a variant on the first backend where it passed. */
@@ -46,7 +46,7 @@ double prepare_bytes(const struct test_case *item)
     item->op->tensors(item->problem, tensor);
     for (int i = 0; i < item->op->tensor_count; i++) {
         const double mine = tensor_bytes_real(&tensor[i]);
-        const double doubles = mine / (double)dtype_size(tensor[i].dtype) * sizeof(double);
+        const double doubles = mine / (double)tensor_element_size(&tensor[i]) * sizeof(double);
         bytes += tensor[i].output ? doubles * (1 + tensor[i].ends_rows) + 2 * mine : mine;
     }
     return bytes;
@@ -62,7 +62,8 @@ double trial_bytes(const struct test_case *item, const struct variant *variant)
         bytes += (double)variant->workspace(item->problem);
     item->op->tensors(item->problem, tensor);
     for (int i = 0; i < item->op->tensor_count; i++)
-        bytes += tensor_bytes_real(&tensor[i]) + 2 * GUARD;
+        bytes += tensor_bytes_real(&tensor[i]) + 2 * GUARD +
+                 (double)tensor[i].offset * (double)tensor_element_size(&tensor[i]);
     return bytes;
 }
 
@@ -91,7 +92,7 @@ void prepare(const struct test_case *item, struct prepared *prepared)
             if (tensor->ends_rows)
                 prepared->scale[i] = must_allocate((size_t)elements, sizeof(double));
         } else {
-            prepared->input[i] = must_allocate((size_t)elements, dtype_size(tensor->dtype));
+            prepared->input[i] = must_allocate((size_t)elements, tensor_element_size(tensor));
             inputs_generate(prepared->input[i], &prepared->fill[i], tensor->dtype, elements,
                             inputs_key(seed, i));
         }
@@ -147,18 +148,19 @@ static bool allocate(struct trial *trial)
         struct buffer *buffer = &trial->buffer[i];
         if (!buffer->bytes)
             continue;
-        buffer->base = backend->allocate(buffer->bytes + 2 * GUARD);
+        const size_t before = GUARD + buffer->offset;
+        buffer->base = backend->allocate(before + buffer->bytes + GUARD);
         if (!buffer->base)
             return verdict(trial, STATUS_FAILED, "out of memory for %.3g GB of %s",
                            (double)buffer->bytes * 1e-9, buffer_name(trial, i));
-        if (!works(trial, backend->set(buffer->base, GUARD_BYTE, GUARD), "fill") ||
-            !works(trial, backend->set(buffer->base + GUARD + buffer->bytes, GUARD_BYTE, GUARD),
-                   "fill"))
+        buffer->data = buffer->base + before;
+        if (!works(trial, backend->set(buffer->base, GUARD_BYTE, before), "fill") ||
+            !works(trial, backend->set(buffer->data + buffer->bytes, GUARD_BYTE, GUARD), "fill"))
             return false;
         if (i < MAX_TENSORS)
-            trial->pointer[i] = buffer->base + GUARD;
+            trial->pointer[i] = buffer->data;
         else
-            trial->launch.workspace = buffer->base + GUARD;
+            trial->launch.workspace = buffer->data;
     }
     return true;
 }
@@ -203,10 +205,9 @@ static bool run_poisoned(struct trial *trial, double *wall_s)
     double time_ms;
     for (int i = 0; i <= MAX_TENSORS; i++)
         if (trial->buffer[i].base && (i == MAX_TENSORS || trial->prepared->tensor[i].output) &&
-            !works(
-                trial,
-                trial->backend->set(trial->buffer[i].base + GUARD, POISON, trial->buffer[i].bytes),
-                "fill"))
+            !works(trial,
+                   trial->backend->set(trial->buffer[i].data, POISON, trial->buffer[i].bytes),
+                   "fill"))
             return false;
     const double start = now_s();
     const bool good = works(trial, trial->backend->run(&trial->launch, false, &time_ms), "run");
@@ -220,7 +221,7 @@ static bool guards_intact(struct trial *trial)
         const struct buffer *buffer = &trial->buffer[i];
         for (int side = 0; side < 2 && buffer->base; side++) {
             unsigned char guard[GUARD];
-            const char *at = buffer->base + (side ? GUARD + buffer->bytes : 0);
+            const char *at = side ? buffer->data + buffer->bytes : buffer->data - GUARD;
             if (!works(trial, trial->backend->download(guard, at, GUARD), "download"))
                 return false;
             for (int byte = 0; byte < GUARD; byte++)
@@ -369,8 +370,11 @@ bool trial_run(struct prepared *prepared, const struct entry *entry, const struc
                           .launch = {entry->variant, item->problem, trial.pointer, NULL},
                           .outcome = outcome};
     *outcome = (struct outcome){.error = -1};
-    for (int i = 0; i < trial.tensors; i++)
-        trial.buffer[i].bytes = tensor_bytes(&prepared->tensor[i]);
+    for (int i = 0; i < trial.tensors; i++) {
+        const struct tensor *tensor = &prepared->tensor[i];
+        trial.buffer[i].offset = (size_t)tensor->offset * tensor_element_size(tensor);
+        trial.buffer[i].bytes = tensor_bytes(tensor);
+    }
     if (entry->variant->workspace)
         trial.buffer[MAX_TENSORS].bytes = entry->variant->workspace(item->problem);
     outcome->workspace_bytes = (double)trial.buffer[MAX_TENSORS].bytes;

@@ -11,6 +11,10 @@
 
 enum { MAX_RANK = 4, MAX_TENSORS = 16, WHOLE = -1 };
 
+/* int32_t, the type of inputs that hold indices, beside those that the case key `dtype` offers. A
+ * kernel reads such a tensor as what its operation's header says it is. */
+#define DTYPE_I32 ((enum dtype)3)
+
 /* A case key: where it lives in the problem struct and what it may be. Fields are int64_t, or
  * double for a KEY_REAL. */
 enum key_kind { KEY_WHOLE, KEY_WORD, KEY_REAL };
@@ -35,6 +39,7 @@ struct tensor {
     int rank;
     int64_t dim[MAX_RANK];
     int row_axis;
+    int64_t offset; /* elements between a boundary of 64 bytes and the first one */
     bool ends_rows; /* each element is the last of a row along time that no tensor holds */
 };
 
@@ -50,6 +55,7 @@ enum fill_kind {
     FILL_INTEGERS,         /* whole numbers a ... b */
     FILL_IMPULSES,         /* 0, but in one of 64 elements +a or -a */
     FILL_RAMP,             /* a*(1 + index mod period) */
+    FILL_SEQUENCES,        /* indices of short sequences along rows of `period`; -1 is padding */
     FILL_SIGNED_LOG,       /* +2^x or -2^x, x uniform in [a, b) */
     FILL_SPOILED,          /* FILL_BELL, but one of 256 elements NaN or infinite */
 };
@@ -88,8 +94,9 @@ struct operation {
 
     /* The definition in double precision. `input` holds tensors as the kernels get them, `output`
      * doubles in the memory order of the output tensors; null where absent. Where an output
-     * ends_rows, `scale` gets the largest magnitude of each of its rows; null where it does not.
-     * Uses all OpenMP threads. */
+     * ends_rows, `scale` gets the largest magnitude of each of its rows; null where it does not. An
+     * element that nobody may write, as in a gap between rows, is NaN: what a trial puts there
+     * before a run is NaN in every type. Uses all OpenMP threads. */
     void (*reference)(const void *problem, const void *const input[], double *const output[],
                       double *const scale[]);
 };
@@ -103,15 +110,21 @@ static inline int64_t tensor_elements(const struct tensor *tensor)
     return elements;
 }
 
+/* Bytes of one element. */
+static inline size_t tensor_element_size(const struct tensor *tensor)
+{
+    return tensor->dtype == DTYPE_I32 ? sizeof(int32_t) : dtype_size(tensor->dtype);
+}
+
 static inline size_t tensor_bytes(const struct tensor *tensor)
 {
-    return (size_t)tensor_elements(tensor) * dtype_size(tensor->dtype);
+    return (size_t)tensor_elements(tensor) * tensor_element_size(tensor);
 }
 
 /* As tensor_bytes(), but without overflow for sizes that no memory holds. */
 static inline double tensor_bytes_real(const struct tensor *tensor)
 {
-    double bytes = tensor->present ? (double)dtype_size(tensor->dtype) : 0;
+    double bytes = tensor->present ? (double)tensor_element_size(tensor) : 0;
     for (int axis = 0; axis < tensor->rank; axis++)
         bytes *= (double)tensor->dim[axis];
     return bytes;

@@ -1,0 +1,68 @@
+/* What every causal convolution reads around its sums, in fp32, for .c and .cu variants of conv1d
+ * and conv1d_bwd: the tensors of both begin with x, weight, bias, initial and seq_idx.
+ *
+ * Steps, samples and sequences are those of reference/conv1d.h.
+ */
+#ifndef SSMBENCH_CONV1D_COMMON_H
+#define SSMBENCH_CONV1D_COMMON_H
+
+#include "../../reference/conv1d.h"
+#include <math.h>
+
+/* weight[d,w] */
+static inline HOST_DEVICE
+float conv1d_weight(const struct conv1d *p, void *const tensor[], int64_t d, int64_t w)
+{
+    return dtype_load(tensor[CONV1D_WEIGHT], conv1d_weight_dtype(p), d * p->width + w);
+}
+
+/* The sample of step -(width-1) ... length-1. */
+static inline HOST_DEVICE
+float conv1d_sample(const struct conv1d *p, void *const tensor[], int64_t b, int64_t d,
+                    int64_t step)
+{
+    const enum dtype dtype = (enum dtype)p->dtype;
+    if (step >= 0)
+        return dtype_load(tensor[CONV1D_X], dtype, conv1d_at(p, b, d, conv1d_time(p, step)));
+    if (!p->initial)
+        return 0.0f;
+    return dtype_load(tensor[CONV1D_INITIAL], dtype, conv1d_state_at(p, b, d, step + p->width - 1));
+}
+
+/* The index of the sequence that step 0 ... length-1 belongs to; -1 is padding. */
+static inline HOST_DEVICE
+int32_t conv1d_sequence(const struct conv1d *p, void *const tensor[], int64_t b, int64_t step)
+{
+    if (!p->seq_idx)
+        return 0;
+    return ((const int32_t *)tensor[CONV1D_SEQ_IDX])[b * p->length + conv1d_time(p, step)];
+}
+
+/* Whether the sample of step `from` adds to the output of step `to`. */
+static inline HOST_DEVICE
+int conv1d_joined(const struct conv1d *p, void *const tensor[], int64_t b, int64_t from, int64_t to)
+{
+    return from < 0 || conv1d_sequence(p, tensor, b, from) == conv1d_sequence(p, tensor, b, to);
+}
+
+/* The sum before the activation: bias, then the taps in the order of their samples. */
+static inline HOST_DEVICE
+float conv1d_pre(const struct conv1d *p, void *const tensor[], int64_t b, int64_t d, int64_t step)
+{
+    float pre = p->bias ? dtype_load(tensor[CONV1D_BIAS], conv1d_weight_dtype(p), d) : 0.0f;
+    for (int64_t w = 0; w < p->width; w++) {
+        const int64_t from = step - (p->width - 1) + w;
+        if (conv1d_joined(p, tensor, b, from, step))
+            pre = fmaf(conv1d_weight(p, tensor, d, w), conv1d_sample(p, tensor, b, d, from), pre);
+    }
+    return pre;
+}
+
+/* 1 / (1 + exp(-v)) */
+static inline HOST_DEVICE
+float sigmoid(float v)
+{
+    return 1.0f / (1.0f + expf(-v));
+}
+
+#endif
