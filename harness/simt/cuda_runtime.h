@@ -164,11 +164,11 @@ static inline void __syncwarp(unsigned mask = 0xffffffffu, SIMT_HERE)
 }
 static inline void __threadfence(void)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    simt::fence();
 }
 static inline void __threadfence_block(void)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    simt::fence();
 }
 static inline void __nanosleep(unsigned, SIMT_HERE)
 {

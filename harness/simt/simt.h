@@ -53,6 +53,10 @@ void barrier(site where);
 /* Lets others run: for a thread that polls memory. An error once everybody only polls. */
 void yield(site where);
 
+/* What this thread wrote before it is seen before what it writes after it. A call of its own: the
+ * kernels may be compiled for ThreadSanitizer, which knows no fences. */
+void fence(void);
+
 /* The shared array that stands at `where`: the same for all threads of the block, NaN patterns at
  * first, guard bytes around it. */
 void *shared(site where, size_t bytes);

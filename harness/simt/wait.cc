@@ -34,6 +34,11 @@ void yield(site where)
     leave(STATE_POLLING);
 }
 
+void fence(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 bool same_place(site a, site b)
 {
     return a.line == b.line && (a.file == b.file || !strcmp(a.file, b.file)) &&
