@@ -1,15 +1,16 @@
 #!/bin/sh
 # mutants.sh BUILD FILE...: the mutation test of the checker. In each kernel FILE, and each header
 # of its folder that it includes, deletes one statement or makes one `if` unconditional: those in
-# loops and those of inline functions, which loops call. A declared or returned value becomes 0, as
-# without it the file would not compile. `verify quick` has to fail for every such mutant. That of a
-# header is tried with the variants that include it, one after another, until one fails: `verify`
-# runs them all, so it notices what any of them notices.
+# loops and those of inline functions, which loops call. A declared or returned value becomes 0, and
+# 0.0 becomes 1, as without it the file would not compile. `verify quick` has to fail for every such
+# mutant. That of a header is tried with the variants that include it, one after another, until one
+# fails: `verify` runs them all, so it notices what any of them notices.
 #
 # The Makefile exports MUTANT_CC, _CFLAGS, _CXX, _CXXFLAGS, _LDLIBS, _OBJECTS: those of the build.
 # A statement whose comment begins with "cost only" or "GPU only" is spared, and counted: without it
 # results are the same, later, or the same but on a GPU.
-# EVERY=3 tries one of three, others at the next commit. VERBOSE=1 prints a line for every mutant, else only a survivor or a broken run gets one.
+# EVERY=3 tries one of three, others at the next commit. VERBOSE=1 prints a line for every mutant,
+# else only a survivor or a broken run gets one.
 # Exit status: 0, or 1 if a mutant survived or a run was broken.
 set -eu
 build=$1
@@ -37,6 +38,7 @@ rule() {
 statements() {
     awk '
     function count(text, what) { return gsub(what, "", text) }
+    function other(text, before) { sub(before, "", text); return text ~ /^0\.0f?;$/ }
     {
         line = comment ? "/*" $0 : $0
         gsub(/\/\*([^*]|\*+[^*\/])*\*+\/|\/\/.*/, "", line)
@@ -62,9 +64,9 @@ statements() {
         if (head && unit ~ /^(} )?(else )?if /)
             sub(/\(.*\)/, "(1)", new)
         else if (unit ~ /^return [^;]/)
-            new = "return 0;"
+            new = "return " other(unit, "^return ") ";"
         else if (unit ~ /^[a-z][A-Za-z0-9_ *]* \**[A-Za-z0-9_]+ = .*;$/)
-            sub(/ = .*/, " = 0;", new)
+            sub(/ = .*/, " = " other(unit, ".* = ") ";", new)
         else if (!head && unit ~ /;$/ && unit !~ /^(}|;|\(void\))/)
             new = ";"
         if (depth && body[depth] && new != unit)
