@@ -36,4 +36,23 @@ static int conv1d_for_dtype(int64_t dtype, Run run)
     return run(std::integral_constant<enum dtype, DTYPE_F16>());
 }
 
+/* Taps of the variants that know their width at compile time. */
+enum { TAPS_MAX = 4 };
+
+/* run(constant) likewise for a width of 1 ... TAPS_MAX. */
+template <typename Run>
+static int conv1d_for_width(int64_t width, Run run)
+{
+    switch (width) {
+    case 1:
+        return run(std::integral_constant<int, 1>());
+    case 2:
+        return run(std::integral_constant<int, 2>());
+    case 3:
+        return run(std::integral_constant<int, 3>());
+    default:
+        return run(std::integral_constant<int, TAPS_MAX>());
+    }
+}
+
 #endif

@@ -19,7 +19,7 @@
 #include "../device/vector.cuh"
 #include "common.cuh"
 
-enum { THREADS = 128, WARP = 32, WORDS = 4, WIDTH_MAX = 4 };
+enum { THREADS = 128, WARP = 32, WORDS = 4 };
 
 /* A word of a row: the `word`th, which begins `first` steps of time into the row. */
 struct place {
@@ -108,14 +108,13 @@ static inline __device__ void store(const struct conv1d_call *call, const struct
 {
     const struct conv1d *p = &call->p;
     const int64_t element = at->row * (p->length + p->pad) + at->first;
-    if (is_whole<DTYPE>(p, at)) {
+    if (is_whole<DTYPE>(p, at))
         vector_store<DTYPE>(call->tensor[CONV1D_OUT], element, vector_pack<DTYPE>(out));
-        return;
-    }
+    else
 #pragma unroll
-    for (int i = 0; i < VECTOR<DTYPE>; i++)
-        if (at->first + i >= 0 && at->first + i < p->length)
-            dtype_store(call->tensor[CONV1D_OUT], DTYPE, element + i, out[i]);
+        for (int i = 0; i < VECTOR<DTYPE>; i++)
+            if (at->first + i >= 0 && at->first + i < p->length)
+                dtype_store(call->tensor[CONV1D_OUT], DTYPE, element + i, out[i]);
 }
 
 /* Outputs of a word from x[0 ... VECTOR+WIDTH-2], the samples in the order of time, of which the
@@ -212,7 +211,7 @@ static __global__ void __launch_bounds__(THREADS)
 }
 
 template <enum dtype DTYPE, int WIDTH>
-static int run_width(const struct conv1d_call &call, void *stream)
+static int run_shape(const struct conv1d_call &call, void *stream)
 {
     const struct conv1d *p = &call.p;
     const void *x = call.tensor[CONV1D_X];
@@ -231,26 +230,14 @@ static int run_width(const struct conv1d_call &call, void *stream)
     return launch(kernel, blocks, THREADS, 0, stream, call, g);
 }
 
-template <enum dtype DTYPE>
-static int run_dtype(const struct conv1d_call &call, void *stream)
-{
-    switch (call.p.width) {
-    case 1:
-        return run_width<DTYPE, 1>(call, stream);
-    case 2:
-        return run_width<DTYPE, 2>(call, stream);
-    case 3:
-        return run_width<DTYPE, 3>(call, stream);
-    default:
-        return run_width<DTYPE, WIDTH_MAX>(call, stream);
-    }
-}
-
 static int run(const void *problem, void *const tensor[], void *, void *stream)
 {
     const struct conv1d_call call = conv1d_pack(problem, tensor);
-    return conv1d_for_dtype(
-        call.p.dtype, [&](auto dtype) { return run_dtype<decltype(dtype)::value>(call, stream); });
+    return conv1d_for_dtype(call.p.dtype, [&](auto dtype) {
+        return conv1d_for_width(call.p.width, [&](auto width) {
+            return run_shape<decltype(dtype)::value, decltype(width)::value>(call, stream);
+        });
+    });
 }
 
 static const char *accepts(const void *problem)
@@ -258,7 +245,7 @@ static const char *accepts(const void *problem)
     const struct conv1d *p = (const struct conv1d *)problem;
     if (p->layout != CONV1D_CHANNEL_FIRST)
         return "layout = channel_first";
-    return p->width <= WIDTH_MAX ? NULL : "width <= 4";
+    return p->width <= TAPS_MAX ? NULL : "width <= 4";
 }
 
 VARIANT(conv1d_vectorized) = {.accepts = accepts, .run = run};
