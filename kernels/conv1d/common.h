@@ -31,6 +31,13 @@ float conv1d_weight(const struct conv1d *p, void *const tensor[], int64_t d, int
     return dtype_load(tensor[CONV1D_WEIGHT], conv1d_weight_dtype(p), d * p->width + w);
 }
 
+/* bias[d], or 0 without one. */
+static inline HOST_DEVICE
+float conv1d_bias(const struct conv1d *p, void *const tensor[], int64_t d)
+{
+    return p->bias ? dtype_load(tensor[CONV1D_BIAS], conv1d_weight_dtype(p), d) : 0.0f;
+}
+
 /* The sample of step -(width-1) ... length-1. */
 static inline HOST_DEVICE
 float conv1d_sample(const struct conv1d *p, void *const tensor[], int64_t b, int64_t d,
@@ -64,7 +71,7 @@ int conv1d_joined(const struct conv1d *p, void *const tensor[], int64_t b, int64
 static inline HOST_DEVICE
 float conv1d_pre(const struct conv1d *p, void *const tensor[], int64_t b, int64_t d, int64_t step)
 {
-    float pre = p->bias ? dtype_load(tensor[CONV1D_BIAS], conv1d_weight_dtype(p), d) : 0.0f;
+    float pre = conv1d_bias(p, tensor, d);
     for (int64_t w = 0; w < p->width; w++) {
         const int64_t from = step - (p->width - 1) + w;
         if (conv1d_joined(p, tensor, b, from, step))
