@@ -223,11 +223,11 @@ static int run_shape(const struct conv1d_call &call, void *stream)
     g.skip_rows = WARP / g.words;
     g.skip_words = WARP % g.words;
     const int64_t blocks = blocks_for(g.rows * g.words, THREADS * WORDS);
-    const auto kernel = p->reverse   ? p->seq_idx ? convolve<DTYPE, WIDTH, true, true>
-                                                  : convolve<DTYPE, WIDTH, true, false>
-                          : p->seq_idx ? convolve<DTYPE, WIDTH, false, true>
-                                     : convolve<DTYPE, WIDTH, false, false>;
-    return launch(kernel, blocks, THREADS, 0, stream, call, g);
+    const auto forward =
+        p->seq_idx ? convolve<DTYPE, WIDTH, false, true> : convolve<DTYPE, WIDTH, false, false>;
+    const auto backward =
+        p->seq_idx ? convolve<DTYPE, WIDTH, true, true> : convolve<DTYPE, WIDTH, true, false>;
+    return launch(p->reverse ? backward : forward, blocks, THREADS, 0, stream, call, g);
 }
 
 static int run(const void *problem, void *const tensor[], void *, void *stream)
