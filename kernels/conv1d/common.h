@@ -46,9 +46,9 @@ float conv1d_sample(const struct conv1d *p, void *const tensor[], int64_t b, int
     const enum dtype dtype = (enum dtype)p->dtype;
     if (step >= 0)
         return dtype_load(tensor[CONV1D_X], dtype, conv1d_at(p, b, d, conv1d_time(p, step)));
-    if (!p->initial)
-        return 0.0f;
-    return dtype_load(tensor[CONV1D_INITIAL], dtype, conv1d_state_at(p, b, d, step + p->width - 1));
+    const int64_t j = step + p->width - 1;
+    return p->initial ? dtype_load(tensor[CONV1D_INITIAL], dtype, conv1d_state_at(p, b, d, j))
+                      : 0.0f;
 }
 
 /* The index of the sequence that step 0 ... length-1 belongs to; -1 is padding. */

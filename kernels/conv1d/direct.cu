@@ -15,32 +15,30 @@
 
 enum { THREADS = 256 };
 
-template <enum dtype DTYPE>
-static __global__ void __launch_bounds__(THREADS) convolve(struct conv1d_call call)
+template <bool LAST>
+static __global__ void __launch_bounds__(THREADS) convolve(const struct conv1d_call call)
 {
-    struct conv1d *p = &call.p;
-    p->dtype = DTYPE; /* known at compile time from here on */
-    const bool last = p->layout == CONV1D_CHANNEL_LAST;
-    const int64_t row = last ? p->channels : p->length, rows = last ? p->length : p->channels;
+    const struct conv1d *p = &call.p;
+    const int64_t row = LAST ? p->channels : p->length, rows = LAST ? p->length : p->channels;
     const int64_t i = thread_index(), fast = i % row, slow = i / row % rows, b = i / row / rows;
 
     conv1d_keep_share(&call);
     if (b >= p->batch)
         return;
-    const int64_t d = last ? fast : slow, t = last ? slow : fast;
+    const int64_t d = LAST ? fast : slow, t = LAST ? slow : fast;
     const int64_t step = conv1d_time(p, t); /* its own inverse */
     const float pre = conv1d_pre(p, call.tensor, b, d, step);
-    dtype_store(call.tensor[CONV1D_OUT], DTYPE, conv1d_at(p, b, d, t),
+    dtype_store(call.tensor[CONV1D_OUT], (enum dtype)p->dtype, conv1d_at(p, b, d, t),
                 conv1d_finish(p, pre, conv1d_sequence(p, call.tensor, b, step)));
 }
 
 static int run(const void *problem, void *const tensor[], void *, void *stream)
 {
     const struct conv1d_call call = conv1d_pack(problem, tensor);
-    const int64_t blocks = blocks_for(call.p.batch * call.p.channels * call.p.length, THREADS);
-    return conv1d_for_dtype(call.p.dtype, [&](auto dtype) {
-        return launch(convolve<decltype(dtype)::value>, blocks, THREADS, 0, stream, call);
-    });
+    const struct conv1d *p = &call.p;
+    const auto kernel = p->layout == CONV1D_CHANNEL_LAST ? convolve<true> : convolve<false>;
+    return launch(kernel, blocks_for(p->batch * p->channels * p->length, THREADS), THREADS, 0,
+                  stream, call);
 }
 
 VARIANT(conv1d_direct) = {.run = run};

@@ -77,29 +77,38 @@ static void load_row(const struct span *s, int64_t d, float x[])
 }
 
 /* The outputs of a span of channel d, whose samples are x and whose sequences are `index`. */
-static void convolve_row(const struct span *s, int64_t d, const float x[], const int32_t index[],
-                         const float tap[])
+static inline __attribute__((always_inline)) void convolve_row(const struct span *s, int64_t d,
+                                                               const float x[],
+                                                               const int32_t index[],
+                                                               const float tap[], bool sequences)
 {
     const struct conv1d *p = &s->call->p;
     const floats bias = simd_all(conv1d_bias(p, s->call->tensor, d));
     for (int64_t i = 0; i < s->steps; i += LANES) {
         floats sum = bias;
-        ints own = {0}, other;
-        if (p->seq_idx) {
-            memcpy(&own, index + i + (s->t - s->first), sizeof own);
-            for (int64_t j = 0; j < p->width; j++) {
-                memcpy(&other, index + i + j, sizeof other);
-                const floats joined =
-                    simd_fma(simd_all(tap[j]), simd_load(x, DTYPE_F32, i + j, LANES), sum);
-                sum = (floats)simd_choose(own == other, (uints)joined, (uints)sum);
-            }
-        } else {
-            for (int64_t j = 0; j < p->width; j++)
-                sum = simd_fma(simd_all(tap[j]), simd_load(x, DTYPE_F32, i + j, LANES), sum);
+        ints own, other;
+        memcpy(&own, index + i + (s->t - s->first), sizeof own);
+        for (int64_t j = 0; j < p->width; j++) {
+            const floats old = sum;
+            sum = simd_fma(simd_all(tap[j]), simd_load(x, DTYPE_F32, i + j, LANES), sum);
+            memcpy(&other, index + i + j, sizeof other);
+            sum = sequences ? (floats)simd_choose(own == other, (uints)sum, (uints)old) : sum;
         }
         simd_store(s->call->tensor[CONV1D_OUT], (enum dtype)p->dtype,
                    conv1d_at(p, s->b, d, s->t + i), s->steps - i, finish(p, sum, own));
     }
+}
+
+static void convolve_sequence(const struct span *s, int64_t d, const float x[],
+                              const int32_t index[], const float tap[])
+{
+    convolve_row(s, d, x, index, tap, false);
+}
+
+static void convolve_sequences(const struct span *s, int64_t d, const float x[],
+                               const int32_t index[], const float tap[])
+{
+    convolve_row(s, d, x, index, tap, true);
 }
 
 /* Channel d of batch b. */
@@ -115,7 +124,7 @@ static void channel_first(const struct conv1d_call *call, int64_t b, int64_t d)
         load_row(&s, d, x);
         for (int64_t i = 0; p->seq_idx && i < s.steps + p->width - 1; i++)
             index[i] = index_at(&s, s.first + i);
-        convolve_row(&s, d, x, index, tap);
+        (p->seq_idx ? convolve_sequences : convolve_sequence)(&s, d, x, index, tap);
     }
 }
 

@@ -10,7 +10,7 @@
  * Algorithm  width loads of x and of taps for OUTPUTS*width multiply-adds: a thread slides over its
  *            samples with the last OUTPUTS of them in registers. Two barriers.
  * Cost       bytes: conv1d's, and width-1 steps more for every STEPS, from the L2 cache as a rule.
- *            Channels below CHANNELS and steps below STEPS leave threads idle.
+ *            Channels below CHANNELS and steps below STEPS are summed in vain.
  *            Parallelism: batch*channels*length/8 threads.
  * Error      f32 4e-7 at worst in cases/quick.ini and conv.ini; final is a copy of bits.
  * Source     written from the definition.
@@ -45,9 +45,9 @@ static inline __device__ struct part part_of(const struct conv1d *p)
 template <typename Do>
 static inline __device__ void for_tile(const struct conv1d *p, int steps, Do do_at)
 {
-    const bool last = p->layout == CONV1D_CHANNEL_LAST;
     for (int i = (int)threadIdx.x; i < CHANNELS * steps; i += THREADS)
-        do_at(last ? i % CHANNELS : i / steps, last ? i / CHANNELS : i % steps);
+        do_at(p->layout == CONV1D_CHANNEL_LAST ? i % CHANNELS : i / steps,
+              p->layout == CONV1D_CHANNEL_LAST ? i / CHANNELS : i % steps);
 }
 
 template <enum dtype DTYPE, bool SEQUENCES>
@@ -80,30 +80,29 @@ static __global__ void __launch_bounds__(THREADS) convolve(const struct conv1d_c
     __syncthreads(); /* x, taps and index are whole before they are used */
 
     const int c = (int)threadIdx.x % CHANNELS, first = (int)threadIdx.x / CHANNELS * OUTPUTS;
-    if (c < part.channels && first < part.steps) {
-        const float bias = conv1d_bias(p, call.tensor, part.d + c);
-        float sum[OUTPUTS], window[OUTPUTS]; /* window[i]: the sample under the tap, of output i */
-        int32_t own[OUTPUTS];
+    /* What channels and steps beyond the part get is not stored. */
+    const float bias = c < part.channels ? conv1d_bias(p, call.tensor, part.d + c) : 0.0f;
+    float sum[OUTPUTS], window[OUTPUTS]; /* window[i]: the sample under the tap, of output i */
+    int32_t own[OUTPUTS];
+#pragma unroll
+    for (int i = 0; i < OUTPUTS; i++) {
+        sum[i] = bias;
+        window[i] = i ? x[(first + i - 1) * PITCH + c] : 0.0f;
+        own[i] = SEQUENCES && first + i < part.steps ? index[first + halo + i] : 0;
+    }
+    for (int w = 0; w < width; w++) {
+        const float weight = tap[w * PITCH + c];
 #pragma unroll
         for (int i = 0; i < OUTPUTS; i++) {
-            sum[i] = bias;
-            window[i] = i ? x[(first + i - 1) * PITCH + c] : 0.0f;
-            own[i] = SEQUENCES && first + i < part.steps ? index[first + halo + i] : 0;
+            const int s = first + w + i;
+            window[i] = i < OUTPUTS - 1 ? window[i + 1] : x[s * PITCH + c];
+            const bool joined = !SEQUENCES || (s < halo + part.steps && index[s] == own[i]);
+            sum[i] = joined ? fmaf(weight, window[i], sum[i]) : sum[i];
         }
-        for (int w = 0; w < width; w++) {
-            const float weight = tap[w * PITCH + c];
-#pragma unroll
-            for (int i = 0; i < OUTPUTS; i++) {
-                const int s = first + w + i;
-                window[i] = i < OUTPUTS - 1 ? window[i + 1] : x[s * PITCH + c];
-                const bool joined = !SEQUENCES || (s < halo + part.steps && index[s] == own[i]);
-                sum[i] = joined ? fmaf(weight, window[i], sum[i]) : sum[i];
-            }
-        }
-#pragma unroll
-        for (int i = 0; i < OUTPUTS; i++)
-            out[(first + i) * PITCH + c] = conv1d_finish_ex2(p, sum[i], own[i]);
     }
+#pragma unroll
+    for (int i = 0; i < OUTPUTS; i++)
+        out[(first + i) * PITCH + c] = conv1d_finish_ex2(p, sum[i], own[i]);
     __syncthreads(); /* out is whole before it is stored */
     for_tile(p, part.steps, [&](int channel, int s) {
         if (channel < part.channels)
