@@ -33,15 +33,11 @@ struct share {
     static_assert(STEPS_MIN % BATCH == 0, "runs are whole batches");
 };
 
-/* Elements element ... element + CHANNELS-1 of an array, of which those in low ... high-1 exist.
- * A word of them is aligned if WORDS and `whole`. */
+/* Elements element ... element + CHANNELS-1 of an array, of which those in low ... high-1 exist. */
 template <enum dtype DTYPE, bool WORDS>
-static inline __device__ uint4 load(const void *array, int64_t element, int low, int high,
-                                    bool whole)
+static inline __device__ uint4 gather(const void *array, int64_t element, int low, int high)
 {
     uint4 word = make_uint4(0, 0, 0, 0);
-    if (WORDS && whole)
-        return vector_load<DTYPE>(array, element);
 #pragma unroll
     for (int i = 0; i < share<DTYPE, WORDS>::CHANNELS; i++)
         vector_insert<DTYPE>(&word, i,
@@ -49,34 +45,39 @@ static inline __device__ uint4 load(const void *array, int64_t element, int low,
     return word;
 }
 
+/* The same of an array in which they are a word, where WORDS. */
+template <enum dtype DTYPE, bool WORDS>
+static inline __device__ uint4 load(const void *array, int64_t element, int low, int high)
+{
+    return WORDS && high - low == VECTOR<DTYPE> ? vector_load<DTYPE>(array, element)
+                                                : gather<DTYPE, WORDS>(array, element, low, high);
+}
+
 template <enum dtype DTYPE, bool WORDS>
 static inline __device__ void unpack(uint4 word, float out[])
 {
-    if constexpr (WORDS)
-        vector_floats<DTYPE>(word, out);
-    else
-        out[0] = DTYPE == DTYPE_F32 ? bits_float(word.x) : vector_pair<DTYPE>(word.x).x;
+    float all[VECTOR<DTYPE>];
+    vector_floats<DTYPE>(word, all);
+#pragma unroll
+    for (int i = 0; i < share<DTYPE, WORDS>::CHANNELS; i++)
+        out[i] = all[i];
 }
 
 template <enum dtype DTYPE, bool WORDS>
-static inline __device__ uint4 pack(const float in[])
-{
-    if constexpr (WORDS)
-        return vector_pack<DTYPE>(in);
-    return make_uint4(0, 0, 0, 0);
-}
-
-template <enum dtype DTYPE, bool WORDS>
-static inline __device__ void store(void *array, int64_t element, int low, int high, bool whole,
+static inline __device__ void store(void *array, int64_t element, int low, int high,
                                     const float out[])
 {
-    if (WORDS && whole)
-        vector_store<DTYPE>(array, element, pack<DTYPE, WORDS>(out));
+    float all[VECTOR<DTYPE>] = {0};
+#pragma unroll
+    for (int i = 0; i < share<DTYPE, WORDS>::CHANNELS; i++)
+        all[i] = out[i];
+    if (WORDS && high - low == VECTOR<DTYPE>)
+        vector_store<DTYPE>(array, element, vector_pack<DTYPE>(all));
     else
 #pragma unroll
         for (int i = 0; i < share<DTYPE, WORDS>::CHANNELS; i++)
             if (i >= low && i < high)
-                dtype_store(array, DTYPE, element + i, out[i]);
+                dtype_store(array, DTYPE, element + i, all[i]);
 }
 
 /* COUNT parameters of a thread's channels, from element `first` on, of which low ... high-1 exist.
@@ -108,7 +109,6 @@ static __global__ void __launch_bounds__(THREADS)
     const int64_t d = thread_index() % g.words * CHANNELS - (WORDS ? vector_phase<DTYPE>(x, 0) : 0);
     const int64_t first = run * g.steps, end = min(first + g.steps, p->length);
     const int low = d < 0 ? (int)-d : 0, high = (int)min((int64_t)CHANNELS, p->channels - d);
-    const bool whole = low == 0 && high == CHANNELS;
     float window[WIDTH][CHANNELS], tap[CHANNELS * WIDTH], bias[CHANNELS], out[CHANNELS];
     int32_t index[WIDTH] = {0}; /* the sequences of the window's steps */
 
@@ -131,11 +131,10 @@ static __global__ void __launch_bounds__(THREADS)
         const int64_t step = first - HALO + j;
         uint4 word = make_uint4(0, 0, 0, 0);
         if (step >= 0)
-            word =
-                load<DTYPE, WORDS>(x, conv1d_at(p, b, d, conv1d_time(p, step)), low, high, whole);
+            word = load<DTYPE, WORDS>(x, conv1d_at(p, b, d, conv1d_time(p, step)), low, high);
         else if (p->initial)
-            word = load<DTYPE, WORDS>(call.tensor[CONV1D_INITIAL],
-                                      conv1d_state_at(p, b, d, step + HALO), low, high, false);
+            word = gather<DTYPE, WORDS>(call.tensor[CONV1D_INITIAL],
+                                        conv1d_state_at(p, b, d, step + HALO), low, high);
         unpack<DTYPE, WORDS>(word, window[j]);
         index[j] = SEQUENCES && step >= 0 ? conv1d_sequence(p, call.tensor, b, step) : 0;
     }
@@ -145,8 +144,7 @@ static __global__ void __launch_bounds__(THREADS)
 #pragma unroll
         for (int i = 0; i < BATCH; i++) {
             const int64_t step = min(start + i, end - 1);
-            word[i] =
-                load<DTYPE, WORDS>(x, conv1d_at(p, b, d, conv1d_time(p, step)), low, high, whole);
+            word[i] = load<DTYPE, WORDS>(x, conv1d_at(p, b, d, conv1d_time(p, step)), low, high);
             sequence[i] = SEQUENCES ? conv1d_sequence(p, call.tensor, b, step) : 0;
         }
 #pragma unroll
@@ -164,8 +162,7 @@ static __global__ void __launch_bounds__(THREADS)
             }
             if (start + i < end)
                 store<DTYPE, WORDS>(call.tensor[CONV1D_OUT],
-                                    conv1d_at(p, b, d, conv1d_time(p, start + i)), low, high, whole,
-                                    out);
+                                    conv1d_at(p, b, d, conv1d_time(p, start + i)), low, high, out);
 #pragma unroll
             for (int j = 0; j < HALO; j++) {
                 index[j] = index[j + 1];

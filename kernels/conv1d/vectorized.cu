@@ -24,7 +24,8 @@ enum { THREADS = 128, WARP = 32, WORDS = 4 };
 /* A word of a row: the `word`th, which begins `first` steps of time into the row. */
 struct place {
     int64_t row, word, first;
-    bool inside; /* of the problem */
+    bool inside; /* of the problem, */
+    bool whole;  /* of its row */
 };
 
 /* How words are numbered. */
@@ -44,6 +45,7 @@ static inline __device__ struct place place_of(const struct conv1d_call *call, c
     at.inside = row < g->rows;
     at.first = word * VECTOR<DTYPE> -
                vector_phase<DTYPE>(call->tensor[CONV1D_X], row * (call->p.length + call->p.pad));
+    at.whole = at.first >= 0 && at.first + VECTOR<DTYPE> <= call->p.length;
     return at;
 }
 
@@ -81,19 +83,13 @@ static inline __device__ float sample_float(const struct conv1d_call *call, int6
 }
 
 template <enum dtype DTYPE>
-static inline __device__ bool is_whole(const struct conv1d *p, const struct place *at)
-{
-    return at->first >= 0 && at->first + VECTOR<DTYPE> <= p->length;
-}
-
-template <enum dtype DTYPE>
 static inline __device__ uint4 load(const struct conv1d_call *call, const struct place *at)
 {
     const struct conv1d *p = &call->p;
     uint4 word = make_uint4(0, 0, 0, 0);
     if (!at->inside)
         return word;
-    if (is_whole<DTYPE>(p, at))
+    if (at->whole)
         return vector_load<DTYPE>(call->tensor[CONV1D_X],
                                   at->row * (p->length + p->pad) + at->first);
 #pragma unroll
@@ -108,7 +104,7 @@ static inline __device__ void store(const struct conv1d_call *call, const struct
 {
     const struct conv1d *p = &call->p;
     const int64_t element = at->row * (p->length + p->pad) + at->first;
-    if (is_whole<DTYPE>(p, at))
+    if (at->whole)
         vector_store<DTYPE>(call->tensor[CONV1D_OUT], element, vector_pack<DTYPE>(out));
     else
 #pragma unroll
@@ -190,11 +186,11 @@ static __global__ void __launch_bounds__(THREADS)
         /* A row's taps are loaded once. */
         d = k && at[k].row == at[k - 1].row ? d : at[k].row % p->channels;
         const int64_t time = at[k].first - (REVERSE ? 0 : HALO);
-        if (at[k].word == edge) {
 #pragma unroll
-            for (int j = 0; j < HALO; j++)
-                halo[j] = sample_float<DTYPE>(&call, at[k].row, time + (REVERSE ? V : 0) + j);
-        }
+        for (int j = 0; j < HALO; j++)
+            halo[j] = at[k].word == edge
+                          ? sample_float<DTYPE>(&call, at[k].row, time + (REVERSE ? V : 0) + j)
+                          : halo[j];
 #pragma unroll
         for (int j = 0; j < WIDTH; j++)
             tap[j] = k && at[k].row == at[k - 1].row
