@@ -24,8 +24,7 @@ enum { THREADS = 128, WARP = 32, WORDS = 4 };
 /* A word of a row: the `word`th, which begins `first` steps of time into the row. */
 struct place {
     int64_t row, word, first;
-    bool inside; /* of the problem, */
-    bool whole;  /* of its row */
+    bool inside; /* of the problem */
 };
 
 /* How words are numbered. */
@@ -45,7 +44,6 @@ static inline __device__ struct place place_of(const struct conv1d_call *call, c
     at.inside = row < g->rows;
     at.first = word * VECTOR<DTYPE> -
                vector_phase<DTYPE>(call->tensor[CONV1D_X], row * (call->p.length + call->p.pad));
-    at.whole = at.first >= 0 && at.first + VECTOR<DTYPE> <= call->p.length;
     return at;
 }
 
@@ -89,7 +87,7 @@ static inline __device__ uint4 load(const struct conv1d_call *call, const struct
     uint4 word = make_uint4(0, 0, 0, 0);
     if (!at->inside)
         return word;
-    if (at->whole)
+    if (at->first >= 0 && at->first + VECTOR<DTYPE> <= p->length)
         return vector_load<DTYPE>(call->tensor[CONV1D_X],
                                   at->row * (p->length + p->pad) + at->first);
 #pragma unroll
@@ -104,7 +102,7 @@ static inline __device__ void store(const struct conv1d_call *call, const struct
 {
     const struct conv1d *p = &call->p;
     const int64_t element = at->row * (p->length + p->pad) + at->first;
-    if (at->whole)
+    if (at->first >= 0 && at->first + VECTOR<DTYPE> <= p->length)
         vector_store<DTYPE>(call->tensor[CONV1D_OUT], element, vector_pack<DTYPE>(out));
     else
 #pragma unroll
