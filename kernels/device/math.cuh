@@ -53,4 +53,10 @@ static inline __device__ float lg2(float x)
     return y;
 }
 
+/* 1 / (1 + exp(-v)), to 2^-22 + |v|*2^-23 of it; 0 below -87. */
+static inline __device__ float sigmoid_ex2(float v)
+{
+    return rcp(1.0f + ex2(-1.44269504f * v));
+}
+
 #endif
