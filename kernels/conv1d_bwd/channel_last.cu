@@ -146,8 +146,9 @@ static inline __device__ void load_group(const struct conv1d_bwd_call *call,
 #pragma unroll
         for (int i = 0; i < GROUP + 2 * HALO; i++) {
             const int64_t at = step - HALO + i;
-            w->sequence[i] =
-                at >= 0 && at < p->length ? conv1d_sequence(p, call->tensor, b, at) : -1;
+            w->sequence[i] = !p->seq_idx                 ? 0
+                             : at >= 0 && at < p->length ? conv1d_sequence(p, call->tensor, b, at)
+                                                         : -1;
         }
 }
 
@@ -348,10 +349,9 @@ static int run(const void *problem, void *const tensor[], void *workspace, void 
     const int error = dispatch(&call.p, [&](auto type, auto width) {
         const enum dtype DTYPE = (enum dtype)type.value;
         const int WIDTH = width.value;
-        return launch(call.p.seq_idx ? vectors ? walk<DTYPE, WIDTH, true, true>
-                                               : walk<DTYPE, WIDTH, false, true>
-                      : vectors ? walk<DTYPE, WIDTH, true, false>
-                                     : walk<DTYPE, WIDTH, false, false>,
+        return launch(!vectors         ? walk<DTYPE, WIDTH, false, true>
+                      : call.p.seq_idx ? walk<DTYPE, WIDTH, true, true>
+                                       : walk<DTYPE, WIDTH, true, false>,
                       plan.columns * plan.parts, THREADS, 0, stream, call, plan,
                       (float *)workspace);
     });
