@@ -13,31 +13,13 @@
  *            fp32, one after another, were found 1.1e-5 off the largest of 200: hence double.
  * Source     written from the definition.
  */
-#include "../../reference/conv1d_bwd.h"
-#include "../conv1d/common.h"
-
-/* g of a step: the gradient of the sum before the activation. */
-static float slope(const struct conv1d *p, void *const tensor[], int64_t b, int64_t d, int64_t step)
-{
-    const int64_t at = conv1d_at(p, b, d, conv1d_time(p, step));
-    const float dout = dtype_load(tensor[CONV1D_BWD_DOUT], (enum dtype)p->dtype, at);
-    if (conv1d_sequence(p, tensor, b, step) == -1)
-        return 0.0f;
-    if (p->act != ACT_SILU)
-        return dout;
-    const float v = conv1d_pre(p, tensor, b, d, step);
-    return dout * (sigmoid(v) * fmaf(v, sigmoid(-v), 1.0f)); /* 1 - sigmoid(v) would lose digits */
-}
+#include "common.h"
 
 /* The gradient of the sample of step -(width-1) ... length-1. */
 static float sample_gradient(const struct conv1d *p, void *const tensor[], const float g[],
                              int64_t b, int64_t d, int64_t step)
 {
-    const int64_t j = step - (p->length - (p->width - 1));
-    float sum = 0.0f;
-    if (p->final && j >= 0)
-        sum = dtype_load(tensor[CONV1D_BWD_DFINAL], (enum dtype)p->dtype,
-                         conv1d_state_at(p, b, d, j));
+    float sum = conv1d_bwd_dfinal(p, tensor, b, d, step);
     for (int64_t w = 0; w < p->width; w++) {
         const int64_t to = step + (p->width - 1) - w;
         if (to >= 0 && to < p->length && conv1d_joined(p, tensor, b, step, to))
@@ -66,7 +48,7 @@ static void channel(const struct conv1d *p, void *const tensor[], int64_t d, flo
     double dweight[CONV1D_WIDTH_MAX] = {0}, dbias = 0;
     for (int64_t b = 0; b < p->batch; b++) {
         for (int64_t step = 0; step < p->length; step++)
-            g[step] = slope(p, tensor, b, d, step);
+            g[step] = conv1d_bwd_g(p, tensor, b, d, step);
         for (int64_t step = 0; step < p->length; step++)
             dtype_store(tensor[CONV1D_BWD_DX], dtype, conv1d_at(p, b, d, conv1d_time(p, step)),
                         sample_gradient(p, tensor, g, b, d, step));
@@ -76,9 +58,9 @@ static void channel(const struct conv1d *p, void *const tensor[], int64_t d, flo
         add_weight_gradients(p, tensor, g, b, d, dweight, &dbias);
     }
     for (int64_t w = 0; w < p->width; w++)
-        ((float *)tensor[CONV1D_BWD_DWEIGHT])[d * p->width + w] = (float)dweight[w];
+        conv1d_bwd_store_sum(p, tensor, d, w, (float)dweight[w]);
     if (p->bias)
-        ((float *)tensor[CONV1D_BWD_DBIAS])[d] = (float)dbias;
+        conv1d_bwd_store_sum(p, tensor, d, p->width, (float)dbias);
 }
 
 static size_t workspace_bytes(const void *problem)
