@@ -209,10 +209,7 @@ static int run(const void *problem, void *const tensor[], void *, void *stream)
 
 static const char *accepts(const void *problem)
 {
-    const struct conv1d *p = (const struct conv1d *)problem;
-    if (p->layout != CONV1D_CHANNEL_LAST)
-        return "layout = channel_last";
-    return p->width <= TAPS_MAX ? NULL : "width <= 4";
+    return conv1d_accepts_few_taps(problem, CONV1D_CHANNEL_LAST);
 }
 
 VARIANT(conv1d_channel_last) = {.accepts = accepts, .run = run};

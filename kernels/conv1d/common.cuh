@@ -55,4 +55,13 @@ static int conv1d_for_width(int64_t width, Run run)
     }
 }
 
+/* `accepts` of those variants, each of which is written for one layout. */
+static inline const char *conv1d_accepts_few_taps(const void *problem, enum conv1d_layout layout)
+{
+    const struct conv1d *p = (const struct conv1d *)problem;
+    if (p->layout != layout)
+        return layout == CONV1D_CHANNEL_LAST ? "layout = channel_last" : "layout = channel_first";
+    return p->width <= TAPS_MAX ? NULL : "width <= 4";
+}
+
 #endif

@@ -236,10 +236,7 @@ static int run(const void *problem, void *const tensor[], void *, void *stream)
 
 static const char *accepts(const void *problem)
 {
-    const struct conv1d *p = (const struct conv1d *)problem;
-    if (p->layout != CONV1D_CHANNEL_FIRST)
-        return "layout = channel_first";
-    return p->width <= TAPS_MAX ? NULL : "width <= 4";
+    return conv1d_accepts_few_taps(problem, CONV1D_CHANNEL_FIRST);
 }
 
 VARIANT(conv1d_vectorized) = {.accepts = accepts, .run = run};

@@ -1,21 +1,27 @@
 /* conv1d_bwd/channel_last: a thread owns four channels and walks a run of steps, last to first.
  *
  * Computes   dx, dweight, dbias and dinitial of reference/conv1d_bwd.h: sums over taps in fp32,
- * sums over batch and length of at most 64 steps each in fp32, then runs, then in double. Accepts
- * width <= 4, channel_last; every other option. Inputs are only read. Layout     thread = 4
- * neighbouring channels of a run of at most 64 steps of a sequence, 16 or 8 bytes a step; 4 to 32
- * threads side by side, the runs of a block, 8 of them or more, one behind the other in time. Where
- * vectors do not fit, the 4 channels lie as many apart as threads stand side by side, and single
- * elements are loaded, neighbours by neighbours. Samples, g and sums in registers; 4 sums a thread
- * at a time in shared memory. Algorithm  x and dout of 4 steps are loaded together. Then, step by
- * step downwards: g from the window of samples, its products with them, dx from the window of g. A
- * run begins with g of the width-1 steps behind it. Cost       bytes: conv1d_bwd's; of 64 steps of
- * a run, x of 6 and dout of 3 more, from caches as a rule. Workspace: 4 bytes for each sum and
- * block, so for 8 runs or more. Error      f32 1e-6 at worst. Order of the sums: steps of a run,
- * descending; runs of a block, ascending; then partial.cuh. Source     written from the definition.
+ *            sums over batch and length of at most 64 steps each in fp32, then runs, then in
+ *            double.
+ * Accepts    width <= 4, channel_last; every other option. Inputs are only read.
+ * Layout     thread = 4 neighbouring channels of a run of at most 64 steps of a sequence, 16 or 8
+ *            bytes a step; 4 to 32 threads side by side, the runs of a block, 8 of them or more,
+ *            one behind the other in time. Where vectors do not fit, the 4 channels lie as many
+ *            apart as threads stand side by side, and single elements are loaded, neighbours by
+ *            neighbours. Samples, g and sums in registers; 4 sums a thread at a time in shared
+ *            memory.
+ * Algorithm  x and dout of 4 steps are loaded together. Then, step by step downwards: g from the
+ *            window of samples, its products with them, dx from the window of g. A run begins with
+ *            g of the width-1 steps behind it.
+ * Cost       bytes: conv1d_bwd's; of 64 steps of a run, x of 6 and dout of 3 more, from caches as a
+ *            rule. Workspace: 4 bytes for each sum and block, so for 8 runs or more.
+ * Error      f32 1e-6 at worst. Order of the sums: steps of a run, descending; runs of a block,
+ *            ascending; then partial.cuh.
+ * Source     written from the definition.
  */
+#include "../conv1d/common.cuh"
+#include "../device/vector.cuh"
 #include "partial.cuh"
-#include "vector.cuh"
 
 enum { THREADS = 256, LANES_MAX = 32, LANES_MIN = 4, RUN = 64, OWN = 4, GROUP = 4 };
 
@@ -49,13 +55,12 @@ static inline __device__ void load(void *array, const channels<WIDTH> *c, int64_
                                    float value[OWN])
 {
     if (VECTOR) {
-        unpack<DTYPE, OWN>(*elements<DTYPE, OWN>(array, at + c->first), value);
+        vector_floats<DTYPE, OWN>(vector_load<DTYPE, OWN>(array, at + c->first), value);
     } else {
 #pragma unroll
         for (int i = 0; i < OWN; i++)
-            value[i] = i < c->count
-                           ? widen<DTYPE>(*element<DTYPE>(array, at + c->first + i * c->stride))
-                           : 0.0f;
+            value[i] =
+                i < c->count ? dtype_load(array, DTYPE, at + c->first + i * c->stride) : 0.0f;
     }
 }
 
@@ -64,12 +69,12 @@ static inline __device__ void store(void *array, const channels<WIDTH> *c, int64
                                     const float value[OWN])
 {
     if (VECTOR) {
-        *elements<DTYPE, OWN>(array, at + c->first) = pack<DTYPE, OWN>(value);
+        vector_store<DTYPE, OWN>(array, at + c->first, vector_pack<DTYPE, OWN>(value));
     } else {
 #pragma unroll
         for (int i = 0; i < OWN; i++)
             if (i < c->count)
-                *element<DTYPE>(array, at + c->first + i * c->stride) = narrow<DTYPE>(value[i]);
+                dtype_store(array, DTYPE, at + c->first + i * c->stride, value[i]);
     }
 }
 
@@ -256,9 +261,7 @@ static inline __device__ void own_channels(const struct conv1d_bwd_call *call,
             c->weight[tap][j] = inside ? conv1d_weight(p, call->tensor, d, tap) : 0.0f;
             c->sum[tap][j] = 0;
         }
-        c->bias[j] = inside && p->bias
-                         ? dtype_load(call->tensor[CONV1D_BWD_BIAS], conv1d_weight_dtype(p), d)
-                         : 0.0f;
+        c->bias[j] = inside ? conv1d_bias(p, call->tensor, d) : 0.0f;
         c->sum[WIDTH][j] = 0;
     }
 }
@@ -323,8 +326,7 @@ static struct plan plan_of(const struct conv1d *p)
 
 static const char *accepts(const void *problem)
 {
-    const struct conv1d *p = (const struct conv1d *)problem;
-    return p->width > 4 ? "width <= 4" : p->layout != CONV1D_CHANNEL_LAST ? "channel_last" : NULL;
+    return conv1d_accepts_few_taps(problem, CONV1D_CHANNEL_LAST);
 }
 
 static size_t workspace_bytes(const void *problem)
@@ -346,14 +348,16 @@ static int run(const void *problem, void *const tensor[], void *workspace, void 
     const struct conv1d_bwd_call call = conv1d_bwd_pack(problem, tensor);
     const struct plan plan = plan_of(&call.p);
     const bool vectors = vectors_fit(&call.p, tensor);
-    const int error = dispatch(&call.p, [&](auto type, auto width) {
-        const enum dtype DTYPE = (enum dtype)type.value;
-        const int WIDTH = width.value;
-        return launch(!vectors         ? walk<DTYPE, WIDTH, false, true>
-                      : call.p.seq_idx ? walk<DTYPE, WIDTH, true, true>
-                                       : walk<DTYPE, WIDTH, true, false>,
-                      plan.columns * plan.parts, THREADS, 0, stream, call, plan,
-                      (float *)workspace);
+    const int error = conv1d_for_dtype(call.p.dtype, [&](auto dtype) {
+        return conv1d_for_width(call.p.width, [&](auto width) {
+            const enum dtype DTYPE = decltype(dtype)::value;
+            const int WIDTH = decltype(width)::value;
+            return launch(!vectors         ? walk<DTYPE, WIDTH, false, true>
+                          : call.p.seq_idx ? walk<DTYPE, WIDTH, true, true>
+                                           : walk<DTYPE, WIDTH, true, false>,
+                          plan.columns * plan.parts, THREADS, 0, stream, call, plan,
+                          (float *)workspace);
+        });
     });
     return error ? error : reduce(call, workspace, plan.parts, stream);
 }

@@ -1,14 +1,17 @@
 /* conv1d_bwd/direct: each gradient is summed from memory, one after another.
  *
  * Computes   dx, dweight, dbias and dinitial of reference/conv1d_bwd.h: sums over taps in fp32,
- * sums over batch and length of 128 steps each in fp32, then in double. Accepts    any shape; every
- * option. Inputs are only read. Layout     thread = one sample of x or initial; then one sum of 128
- * steps of a channel; neighbours along time, or along channels when channel_last, and along
- * channels in the sums. Algorithm  every g is computed from x again wherever it is read. Its
- * obviousness is the point, not its speed. Cost       loads: per sample width of dout and, with
- * silu, width^2 of x; as many per step for the sums. Workspace: 4 bytes for each sum and 128 steps
- * of a channel. Error      f32 1e-6 at worst. Order of the sums: steps within 128, then
- * partial.cuh. Source     written from the definition.
+ *            sums over batch and length of 128 steps each in fp32, then in double.
+ * Accepts    any shape; every option. Inputs are only read.
+ * Layout     thread = one sample of x or initial; then one sum of 128 steps of a channel;
+ *            neighbours along time, or along channels when channel_last, and along channels in the
+ *            sums.
+ * Algorithm  every g is computed from x again wherever it is read. The baseline: its obviousness is
+ *            the point, not its speed.
+ * Cost       loads: per sample width of dout and, with silu, width^2 of x; as many per step for the
+ *            sums. Workspace: 4 bytes for each sum and 128 steps of a channel.
+ * Error      f32 1e-6 at worst. Order of the sums: steps within 128, then partial.cuh.
+ * Source     written from the definition.
  */
 #include "partial.cuh"
 

@@ -1,17 +1,19 @@
 /* conv1d_bwd/padded: the passes of a framework's automatic differentiation, over whole tensors.
  *
  * Computes   dx, dweight, dbias and dinitial of reference/conv1d_bwd.h: all in fp32, sums over
- * batch and length of 128 steps each in fp32, then in double. Accepts    any shape; every option
- * but seq_idx. Layout     thread = one element of a pass's result, in the order of memory; in the
- * sums, one sum of 128 steps, neighbours along channels. Algorithm  forward again: pad x with
- * initial or zeros before and zeros behind, convolve. Back: slope of silu; the outputs that were
- * cut off, as zeros; convolution for the samples; unpad; products summed for the weights, and the
- * bias. A launch a pass. Cost       bytes: some 15 fp32 tensors like x move (12 without silu) where
- * conv1d_bwd has 3; the sums' loads are strided by length where channel_first. Workspace: 16 bytes
- * for each element of x and of the padding, 4 for each sum and 128 steps. Error      f32 1e-6 at
- * worst. Order of the sums: steps within 128, then partial.cuh. Source     the derivative, pass by
- * pass, of nn.Conv1d with padding = width-1 and its end cut off, as Mamba is written without
- * kernels (Gu and Dao, arXiv 2312.00752).
+ *            batch and length of 128 steps each in fp32, then in double.
+ * Accepts    any shape; every option but seq_idx. Inputs are only read.
+ * Layout     thread = one element of a pass's result, in the order of memory; in the sums, one sum
+ *            of 128 steps, neighbours along channels.
+ * Algorithm  forward again: pad x with initial or zeros before and zeros behind, convolve. Back:
+ *            slope of silu; the outputs that were cut off, as zeros; convolution for the samples;
+ *            unpad; products summed for the weights, and the bias. A launch a pass.
+ * Cost       bytes: some 15 fp32 tensors like x move (12 without silu) where conv1d_bwd has 3; the
+ *            sums' loads are strided by length where channel_first. Workspace: 16 bytes for each
+ *            element of x and of the padding, 4 for each sum and 128 steps.
+ * Error      f32 1e-6 at worst. Order of the sums: steps within 128, then partial.cuh.
+ * Source     the derivative, pass by pass, of nn.Conv1d with padding = width-1 and its end cut off,
+ *            as Mamba is written without kernels (Gu and Dao, arXiv 2312.00752).
  */
 #include "padded.h"
 #include "partial.cuh"

@@ -39,7 +39,7 @@ static inline size_t padded_bytes(const struct conv1d *p)
 
 static inline const char *padded_accepts(const void *problem)
 {
-    return ((const struct conv1d *)problem)->seq_idx ? "no seq_idx" : NULL;
+    return ((const struct conv1d *)problem)->seq_idx ? "seq_idx = off" : NULL;
 }
 
 /* An element of a tensor of the workspace with `steps` steps a row. */
@@ -81,8 +81,7 @@ void padded_convolve(const struct conv1d_bwd_call *call, const struct padded *w,
 {
     const struct conv1d *p = &call->p;
     const struct padded_place at = padded_split(p, p->length + w->before, i);
-    float pre =
-        p->bias ? dtype_load(call->tensor[CONV1D_BIAS], conv1d_weight_dtype(p), at.d) : 0.0f;
+    float pre = conv1d_bias(p, call->tensor, at.d);
     for (int64_t tap = 0; tap < p->width; tap++)
         pre =
             fmaf(conv1d_weight(p, call->tensor, at.d, tap),

@@ -1,11 +1,12 @@
 /* conv1d_bwd/simd: time in the lanes of a vector, or channels when channel_last.
  *
  * Computes   dx, dweight, dbias and dinitial of reference/conv1d_bwd.h: sums over taps in fp32,
- * sums over batch and length of at most 256 terms each in fp32, then in double. Accepts    any
- * shape; every option. Inputs are only read. Layout     channel_first: lane = one of LANES
- * neighbouring steps of a row; channel_last: one of LANES channels. Tiles of 1024 steps, or of 64
- * when channel_last, are widened on the stack in the order of steps, x with width-1 steps on each
- * side. Turns are a channel, or LANES of them, of 16 sequences, spread over OpenMP threads.
+ *            sums over batch and length of at most 256 terms each in fp32, then in double.
+ * Accepts    any shape; every option. Inputs are only read.
+ * Layout     channel_first: lane = one of LANES neighbouring steps of a row; channel_last: one of
+ *            LANES channels. Tiles of 1024 steps, or of 64 when channel_last, are widened on the
+ *            stack in the order of steps, x with width-1 steps on each side. Turns are a channel,
+ *            or LANES of them, of 16 sequences, spread over OpenMP threads.
  * Algorithm  per tile: g of its steps and of width-1 behind; dx; products for the weights, a tap
  *            after the other. All are sums of vectors that lie one step apart, loaded unaligned.
  *            With seq_idx, lanes whose sequences differ are masked.
@@ -250,14 +251,12 @@ static void take_turn(struct tile *k, int64_t end, double *partial)
 {
     const struct conv1d *p = k->p;
     const bool last = p->layout == CONV1D_CHANNEL_LAST;
-    const enum dtype dtype = conv1d_weight_dtype(p);
     float parameter[LANES] = {0};
     for (int64_t w = 0; w <= p->width; w++) {
         for (int64_t lane = 0; lane < LANES; lane++) {
             const int64_t d = k->d + (last && lane < k->lanes ? lane : 0);
-            parameter[lane] = w < p->width ? conv1d_weight(p, k->tensor, d, w)
-                              : p->bias    ? dtype_load(k->tensor[CONV1D_BIAS], dtype, d)
-                                           : 0.0f;
+            parameter[lane] =
+                w < p->width ? conv1d_weight(p, k->tensor, d, w) : conv1d_bias(p, k->tensor, d);
         }
         *(w < p->width ? &k->weight[w] : &k->bias) = load(parameter);
     }

@@ -1,13 +1,15 @@
 /* conv1d_bwd/tiled: tiles of channels and steps in shared memory, with what lies around them.
  *
  * Computes   dx, dweight, dbias and dinitial of reference/conv1d_bwd.h: sums over taps in fp32,
- * sums over batch and length of at most 1024 steps each in fp32, then in double. Accepts    any
- * shape; every option. Inputs are only read. Layout     block = 4 channels and 256 steps, or 32
- * channels and 64 steps when channel_last, of one sequence after another: 4 tiles. In shared
- * memory, in fp32: x of the tile and of width-1 steps on each side, dout and then g of the tile and
- * of the width-1 behind, weights, sums; [channel][step], a row's pitch odd. Loads and stores run
- * along whichever axis is contiguous. Algorithm  per tile: load; g, in the place of dout; dx, and a
- * warp a sum: 8 (2) products a lane, then a tree, added to the block's sum. Three barriers a tile.
+ *            sums over batch and length of at most 1024 steps each in fp32, then in double.
+ * Accepts    any shape; every option. Inputs are only read.
+ * Layout     block = 4 channels and 256 steps, or 32 channels and 64 steps when channel_last, of
+ *            one sequence after another: 4 tiles. In shared memory, in fp32: x of the tile and of
+ *            width-1 steps on each side, dout and then g of the tile and of the width-1 behind,
+ *            weights, sums; [channel][step], a row's pitch odd. Loads and stores run along
+ *            whichever axis is contiguous.
+ * Algorithm  per tile: load; g, in the place of dout; dx, and a warp a sum: 8 (2) products a lane,
+ *            then a tree, added to the block's sum. Three barriers a tile.
  * Cost       bytes: conv1d_bwd's; with width 4, x of 6 and dout of 3 steps more a tile, from caches
  *            as a rule. Workspace: 4 bytes for each sum and 4 tiles. Each element passes through
  *            shared memory about 4*width times. Elements are loaded one by one.
@@ -173,9 +175,7 @@ static __global__ void __launch_bounds__(THREADS)
     for (int i = (int)threadIdx.x; i < at.channels * (int)p->width; i += THREADS)
         m.weight[i] = conv1d_weight(p, call.tensor, at.d0 + i / p->width, i % p->width);
     for (int i = (int)threadIdx.x; i < at.channels; i += THREADS)
-        m.bias[i] =
-            p->bias ? dtype_load(call.tensor[CONV1D_BWD_BIAS], conv1d_weight_dtype(p), at.d0 + i)
-                    : 0.0f;
+        m.bias[i] = conv1d_bias(p, call.tensor, at.d0 + i);
     for (int i = (int)threadIdx.x; i < at.channels * (int)(p->width + 1); i += THREADS)
         m.sum[i] = 0;
     for (int64_t n = part * TILES; n < (part + 1) * TILES && n < p->batch * plan.tiles; n++) {

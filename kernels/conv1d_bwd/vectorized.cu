@@ -1,30 +1,34 @@
 /* conv1d_bwd/vectorized: rows in vectors of 16 bytes, what neighbours need by warp shuffles.
  *
  * Computes   dx, dweight, dbias and dinitial of reference/conv1d_bwd.h: sums over taps in fp32,
- * sums over batch and length of 4096 steps each in fp32, then in double. Accepts    width <= 4,
- * channel_first; every other option. Inputs are only read. Layout     lane = V = 4 (f32) or 8
- * neighbouring steps of 4 or 2 slices, a vector of 16 bytes each. Long rows: a warp owns a chunk of
- * 512 steps, slices one behind the other in time, and goes through 4 chunks. Rows of at most 32
- * vectors: 4 to 32 lanes a row, slices are sequences, a warp has rows of up to 8 channels. No
- * shared memory. Algorithm  all vectors of x and dout are loaded first. Slices from the last to the
- * first: width-1 samples from the lane before, g, its products with x; width-1 g from the lane
- * behind, dx. At the ends of a chunk lane 0 loads the samples, and lanes 0 ... width-2 compute g of
- * the chunk behind. Vectors are aligned wherever a row starts, `lead` steps before it; those that
- * stick out of the row are taken by elements. seq_idx is loaded by elements. Cost       bytes:
- * conv1d_bwd's; x and dout of 9 more steps a chunk, from caches. Workspace: 4 bytes for each sum
- * and 4 chunks (4 slices of sequences), written and read. By elements where x, dout and dx lie
- * differently within 16 bytes. Error      f32 1e-6 at worst. Order of the sums: a lane's 64 steps,
- * slices descending; lanes by a tree; then partial.cuh. Source     written from the definition.
+ *            sums over batch and length of 4096 steps each in fp32, then in double.
+ * Accepts    width <= 4, channel_first; every other option. Inputs are only read.
+ * Layout     lane = V = 4 (f32) or 8 neighbouring steps of 4 or 2 slices, a vector of 16 bytes
+ *            each. Long rows: a warp owns a chunk of 512 steps, slices one behind the other in
+ *            time, and goes through 4 chunks. Rows of at most 32 vectors: 4 to 32 lanes a row,
+ *            slices are sequences, a warp has rows of up to 8 channels. No shared memory.
+ * Algorithm  all vectors of x and dout are loaded first. Slices from the last to the first: width-1
+ *            samples from the lane before, g, its products with x; width-1 g from the lane behind,
+ *            dx. At the ends of a chunk lane 0 loads the samples, and lanes 0 ... width-2 compute g
+ *            of the chunk behind. Vectors are aligned wherever a row starts, `lead` steps before
+ *            it; those that stick out of the row are taken by elements, and so is seq_idx.
+ * Cost       bytes: conv1d_bwd's; x and dout of 9 more steps a chunk, from caches. Workspace: 4
+ *            bytes for each sum and 4 chunks (4 slices of sequences), written and read. By elements
+ *            where x, dout and dx lie differently within 16 bytes.
+ * Error      f32 1e-6 at worst. Order of the sums: a lane's 64 steps, slices descending; lanes by a
+ *            tree; then partial.cuh.
+ * Source     written from the definition.
  */
+#include "../conv1d/common.cuh"
+#include "../device/vector.cuh"
 #include "partial.cuh"
-#include "vector.cuh"
 
 enum { WARP = 32, THREADS = 128, ITEMS = 4, LANES_MIN = 4 };
 static const unsigned ALL = 0xffffffffu;
 
 template <enum dtype DTYPE>
 struct slice {
-    static const int V = DTYPE == DTYPE_F32 ? 4 : 8, COUNT = 16 / V;
+    static const int V = VECTOR<DTYPE>, COUNT = 16 / V;
 };
 
 /* An item is a chunk of a row, or as many sequences as there are slices. */
@@ -92,14 +96,13 @@ static __device__ uint4 ragged(const struct conv1d_bwd_call *call, const place<D
         const int64_t step = s->first + i;
         value[i] = 0;
         if (step >= 0 && step < p->length)
-            value[i] =
-                widen<DTYPE>(*element<DTYPE>(call->tensor[tensor], s->at + conv1d_time(p, step)));
+            value[i] = dtype_load(call->tensor[tensor], DTYPE, s->at + conv1d_time(p, step));
         else if (step < 0 && step > -WIDTH && tensor == CONV1D_BWD_X)
             value[i] = conv1d_sample(p, call->tensor, s->b, d, step);
     }
     if (p->reverse)
         flip<DTYPE>(value);
-    return pack<DTYPE, slice<DTYPE>::V>(value);
+    return vector_pack<DTYPE>(value);
 }
 
 /* Sequences of the lane's steps and of width-1 on each side; -1 outside of the row. */
@@ -123,15 +126,14 @@ static inline __device__ float edge_slope(const struct conv1d_bwd_call *call, in
 {
     const struct conv1d *p = &call->p;
     const int32_t own = SEQ ? conv1d_sequence(p, call->tensor, b, step) : 0;
-    const float dout =
-        widen<DTYPE>(*element<DTYPE>(call->tensor[CONV1D_BWD_DOUT], at + conv1d_time(p, step)));
+    const float dout = dtype_load(call->tensor[CONV1D_BWD_DOUT], DTYPE, at + conv1d_time(p, step));
     float pre = bias;
     if (p->act == ACT_SILU) {
 #pragma unroll
         for (int w = 0; w < WIDTH; w++) {
             const int64_t from = step - (WIDTH - 1) + w;
-            const float x = widen<DTYPE>(
-                *element<DTYPE>(call->tensor[CONV1D_BWD_X], at + conv1d_time(p, from)));
+            const float x =
+                dtype_load(call->tensor[CONV1D_BWD_X], DTYPE, at + conv1d_time(p, from));
             if (!SEQ || conv1d_sequence(p, call->tensor, b, from) == own)
                 pre = fmaf(weight[w], x, pre);
         }
@@ -205,12 +207,12 @@ static inline __device__ void store_slice(const struct conv1d_bwd_call *call, co
     if (s->full) {
         if (p->reverse)
             flip<DTYPE>(dx);
-        *elements<DTYPE, V>(to, place_at(p, s)) = pack<DTYPE, V>(dx);
+        vector_store<DTYPE>(to, place_at(p, s), vector_pack<DTYPE>(dx));
     } else if (s->live) {
 #pragma unroll
         for (int i = 0; i < V; i++)
             if (s->first + i >= 0 && s->first + i < p->length)
-                *element<DTYPE>(to, s->at + conv1d_time(p, s->first + i)) = narrow<DTYPE>(dx[i]);
+                dtype_store(to, DTYPE, s->at + conv1d_time(p, s->first + i), dx[i]);
     }
 }
 
@@ -218,7 +220,7 @@ static inline __device__ void store_slice(const struct conv1d_bwd_call *call, co
 template <enum dtype DTYPE>
 static inline __device__ void in_steps(const struct conv1d *p, uint4 raw, float value[])
 {
-    unpack<DTYPE, slice<DTYPE>::V>(raw, value);
+    vector_floats<DTYPE>(raw, value);
     if (p->reverse)
         flip<DTYPE>(value);
 }
@@ -244,8 +246,8 @@ static inline __device__ void take_item(const struct conv1d_bwd_call *call, cons
                     : place_of<DTYPE>(p, plan, item * COUNT + k, c->d, own);
         x_raw[k] = dout_raw[k] = make_uint4(0, 0, 0, 0);
         if (s[k].full) {
-            x_raw[k] = *elements<DTYPE, V>(call->tensor[CONV1D_BWD_X], place_at(p, &s[k]));
-            dout_raw[k] = *elements<DTYPE, V>(call->tensor[CONV1D_BWD_DOUT], place_at(p, &s[k]));
+            x_raw[k] = vector_load<DTYPE>(call->tensor[CONV1D_BWD_X], place_at(p, &s[k]));
+            dout_raw[k] = vector_load<DTYPE>(call->tensor[CONV1D_BWD_DOUT], place_at(p, &s[k]));
         }
     }
 #pragma unroll
@@ -321,9 +323,7 @@ static __global__ void __launch_bounds__(THREADS)
         c.sum[w] = 0;
     }
     c.sum[WIDTH] = 0;
-    c.bias = inside && p->bias
-                 ? dtype_load(call.tensor[CONV1D_BWD_BIAS], conv1d_weight_dtype(p), c.d)
-                 : 0.0f;
+    c.bias = inside ? conv1d_bias(p, call.tensor, c.d) : 0.0f;
     for (int64_t item = part * ITEMS; item < (part + 1) * ITEMS && item < plan.items; item++)
         take_item<DTYPE, WIDTH, LONG, SEQ>(&call, &plan, item, &c);
 #pragma unroll
@@ -366,8 +366,7 @@ static struct plan plan_of(const struct conv1d *p, void *const tensor[])
 
 static const char *accepts(const void *problem)
 {
-    const struct conv1d *p = (const struct conv1d *)problem;
-    return p->width > 4 ? "width <= 4" : p->layout != CONV1D_CHANNEL_FIRST ? "channel_first" : NULL;
+    return conv1d_accepts_few_taps(problem, CONV1D_CHANNEL_FIRST);
 }
 
 static size_t workspace_bytes(const void *problem)
@@ -381,14 +380,16 @@ static int run(const void *problem, void *const tensor[], void *workspace, void 
     const struct conv1d_bwd_call call = conv1d_bwd_pack(problem, tensor);
     const struct plan plan = plan_of(&call.p, tensor);
     const int64_t columns = blocks_for(call.p.channels, WARP / plan.lanes);
-    const int error = dispatch(&call.p, [&](auto type, auto width) {
-        const enum dtype DTYPE = (enum dtype)type.value;
-        const int WIDTH = width.value;
-        return launch(call.p.seq_idx ? walk<DTYPE, WIDTH, true, true>
-                      : plan.chunks  ? walk<DTYPE, WIDTH, true, false>
-                                     : walk<DTYPE, WIDTH, false, false>,
-                      blocks_for(columns * plan.parts, THREADS / WARP), THREADS, 0, stream, call,
-                      plan, (float *)workspace);
+    const int error = conv1d_for_dtype(call.p.dtype, [&](auto dtype) {
+        return conv1d_for_width(call.p.width, [&](auto width) {
+            const enum dtype DTYPE = decltype(dtype)::value;
+            const int WIDTH = decltype(width)::value;
+            return launch(call.p.seq_idx ? walk<DTYPE, WIDTH, true, true>
+                          : plan.chunks  ? walk<DTYPE, WIDTH, true, false>
+                                         : walk<DTYPE, WIDTH, false, false>,
+                          blocks_for(columns * plan.parts, THREADS / WARP), THREADS, 0, stream,
+                          call, plan, (float *)workspace);
+        });
     });
     return error ? error : reduce(call, workspace, plan.parts, stream);
 }

@@ -1,10 +1,11 @@
-/* Words of 16 bytes of global memory, and their elements as floats.
+/* Words of 8 or 16 bytes of global memory, and their elements as floats.
  *
- * Shapes     VECTOR<DTYPE> elements a word: 4 of f32, 8 of bf16 and f16, the first in the low bits.
+ * Shapes     A word has COUNT elements, by default VECTOR<DTYPE>: 4 of f32, 8 of bf16 and f16, 16
+ *            bytes; the first in the low bits.
  * Order      A load gives the word as it is, so that many can be under way before one is unpacked.
  * Error      vector_floats() is exact; vector_pack() rounds to nearest, ties to even.
- * Needs      vector_load and vector_store: a word that lies on a boundary of 16 bytes, that is, an
- *            element with vector_phase() 0.
+ * Needs      vector_load and vector_store: a word that lies on a boundary of its own size; for 16
+ *            bytes, an element with vector_phase() 0.
  * Source     CUDA C++ Programming Guide, "Device Memory Accesses".
  */
 #ifndef SSMBENCH_VECTOR_CUH
@@ -14,9 +15,13 @@
 #include "launch.cuh"
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <type_traits>
 
 template <enum dtype DTYPE>
 static constexpr int VECTOR = DTYPE == DTYPE_F32 ? 4 : 8;
+
+template <enum dtype DTYPE, int COUNT>
+using vector = std::conditional_t<16 / VECTOR<DTYPE> * COUNT == 16, uint4, uint2>;
 
 /* How many elements before element `index` of `array` the last boundary of 16 bytes is. */
 template <enum dtype DTYPE>
@@ -28,15 +33,15 @@ int vector_phase(const void *array, int64_t index)
 }
 
 /* The word that begins with element `index`. */
-template <enum dtype DTYPE>
-static inline __device__ uint4 vector_load(const void *array, int64_t index)
+template <enum dtype DTYPE, int COUNT = VECTOR<DTYPE>>
+static inline __device__ vector<DTYPE, COUNT> vector_load(const void *array, int64_t index)
 {
-    return *(const uint4 *)((const char *)array + index * (16 / VECTOR<DTYPE>));
+    return *(const vector<DTYPE, COUNT> *)((const char *)array + index * (16 / VECTOR<DTYPE>));
 }
-template <enum dtype DTYPE>
-static inline __device__ void vector_store(void *array, int64_t index, uint4 word)
+template <enum dtype DTYPE, int COUNT = VECTOR<DTYPE>>
+static inline __device__ void vector_store(void *array, int64_t index, vector<DTYPE, COUNT> word)
 {
-    *(uint4 *)((char *)array + index * (16 / VECTOR<DTYPE>)) = word;
+    *(vector<DTYPE, COUNT> *)((char *)array + index * (16 / VECTOR<DTYPE>)) = word;
 }
 
 /* Two elements of 16 bits from and to a register. */
@@ -64,12 +69,13 @@ static inline __device__ unsigned vector_pack_pair(float low, float high)
 }
 
 /* The elements of a word. */
-template <enum dtype DTYPE>
-static inline __device__ void vector_floats(uint4 word, float out[])
+template <enum dtype DTYPE, int COUNT = VECTOR<DTYPE>>
+static inline __device__ void vector_floats(vector<DTYPE, COUNT> word, float out[])
 {
-    const unsigned part[4] = {word.x, word.y, word.z, word.w};
+    unsigned part[sizeof word / sizeof(unsigned)];
+    memcpy(part, &word, sizeof word);
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < (int)(sizeof word / sizeof(unsigned)); i++) {
         if constexpr (DTYPE == DTYPE_F32) {
             out[i] = bits_float(part[i]);
         } else {
@@ -81,18 +87,20 @@ static inline __device__ void vector_floats(uint4 word, float out[])
 }
 
 /* The word of these elements. */
-template <enum dtype DTYPE>
-static inline __device__ uint4 vector_pack(const float in[])
+template <enum dtype DTYPE, int COUNT = VECTOR<DTYPE>>
+static inline __device__ vector<DTYPE, COUNT> vector_pack(const float in[])
 {
-    unsigned part[4];
+    vector<DTYPE, COUNT> word;
+    unsigned part[sizeof word / sizeof(unsigned)];
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < (int)(sizeof word / sizeof(unsigned)); i++) {
         if constexpr (DTYPE == DTYPE_F32)
             part[i] = float_bits(in[i]);
         else
             part[i] = vector_pack_pair<DTYPE>(in[2 * i], in[2 * i + 1]);
     }
-    return make_uint4(part[0], part[1], part[2], part[3]);
+    memcpy(&word, part, sizeof word);
+    return word;
 }
 
 /* The bits of element `index`, alone. */
