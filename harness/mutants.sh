@@ -5,6 +5,7 @@
 # 0.0 becomes 1, as without it the file would not compile. `verify quick` has to fail for every such
 # mutant. That of a header is tried with the variants that include it, one after another, until one
 # fails: `verify` runs them all, so it notices what any of them notices.
+# The faults of harness/faults.txt come on top, each tried with the variant that it names.
 #
 # The Makefile exports MUTANT_CC, _CFLAGS, _CXX, _CXXFLAGS, _LDLIBS, _OBJECTS: those of the build.
 # A statement whose comment begins with "cost only" or "GPU only" is spared, and counted: without it
@@ -79,6 +80,32 @@ statements() {
     }' "$1"
 }
 
+# The faults of harness/faults.txt, as lines of the same form behind their file, and the variant.
+faults() {
+    awk '
+    /^[^-+# ]/ { variant = $1; file = $2 == "" ? $1 : $2 }
+    /^- / { old = substr($0, 3) }
+    /^\+ / {
+        new = substr($0, 3)
+        found = 0
+        for (n = 1; (getline line < file) > 0; n++)
+            if (at = index(line, old)) {
+                found++
+                first = n
+                mutant = substr(line, 1, at - 1) new substr(line, at + length(old))
+            }
+        close(file)
+        if (found != 1) {
+            printf "mutants.sh: faults.txt: in %s there are %d of: %s\n", file, found, old > "/dev/stderr"
+            bad = 1
+        }
+        gsub(/^ +/, "", mutant)
+        gsub(/[\\&|]/, "\\\\&", mutant)
+        printf "%s\t%d\t%d\t%s\t%s\t%s\n", file, first, first, mutant, old, variant
+    }
+    END { exit bad }' harness/faults.txt
+}
+
 # Says what becomes of variant FILE in the TREE. It runs on one processor, CPU, with one thread,
 # since verify pins its threads: others run beside it.
 try() { # TREE FILE CPU
@@ -111,11 +138,11 @@ work() { # CPU TURN
         outcome=$(try "$tree" "$file" "$1" 2> "$tree/log")
         [ "$outcome" = survived ] || echo "$file:0: broken: without any change: $outcome"
     done
-    awk "NR % $turns == $2" "$scratch/mutants" | while IFS='	' read -r file first last new text; do
+    awk "NR % $turns == $2" "$scratch/mutants" | while IFS='	' read -r file first last new text only; do
         [ "$new" != spared ] || { echo "$file:$first: spared: $text" && continue; }
         sed "$first,${last}s/.*//; ${first}s|^|$new|" "$file" > "$tree/$file"
         outcome=
-        for user in $(sed -n "s|^$file ||p" "$scratch/users"); do
+        for user in ${only:-$(sed -n "s|^$file ||p" "$scratch/users")}; do
             result=$(try "$tree" "$user" "$1" 2> "$tree/log")
             case $outcome,$result in survived,does*) ;; *) outcome=$result ;; esac
             [ "$outcome" = survived ] || break
@@ -130,11 +157,15 @@ for file in kernels/*/*; do
     $compile -MM "$file" | tr -s '\\ ' '\n' | grep "^${file%/*}/[^/]*$" | sed "s|$| $file|"
 done > "$scratch/users" # lines of a file and a variant that it is part of
 cut -d ' ' -f 2 "$scratch/users" | sort -u > "$scratch/variants"
+faults > "$scratch/faults"
+for file in "$@"; do
+    grep "	$file\$" "$scratch/faults" || :
+done > "$scratch/named"
 for file in "$@"; do
     sed -n "s| $file$||p" "$scratch/users"
 done | sort -u | while read -r file; do
     statements "$file" | sed "s|^|$file	|"
-done | awk -v every="${EVERY:-1}" -v turn="$(git rev-list --count HEAD)" '(NR + turn) % every == 0' > "$scratch/mutants"
+done | cat "$scratch/named" - | awk -v every="${EVERY:-1}" -v turn="$(git rev-list --count HEAD)" '(NR + turn) % every == 0' > "$scratch/mutants"
 
 cpus=$(seq 0 $(($(getconf _NPROCESSORS_CONF) - 1)) |
     while read -r cpu; do taskset -c "$cpu" echo "$cpu" 2> "$scratch/log" || :; done)
