@@ -7,7 +7,7 @@ static const char *const ACTS[] = {"none", "silu", NULL};
 static const char *const LAYOUTS[] = {"channel_first", "channel_last", NULL};
 static const char *const DTYPES[] = {"f32", "bf16", "f16", NULL};
 static const char *const WEIGHTS[] = {"same", "f32", NULL};
-static const char *const INPUTS[] = {"test", "integers", "impulses", "zeros", NULL};
+static const char *const INPUTS[] = {"test", "integers", "impulses", "zeros", "nonfinite", NULL};
 
 #define WHOLE_NUMBER(field, low, high, first, text)                                                \
     {                                                                                              \
@@ -146,6 +146,8 @@ void conv1d_fill(const struct conv1d *p, struct fill fill[])
     else if (p->inputs == CONV1D_INPUTS_ZEROS)
         x = (struct fill){FILL_CONSTANT, 0, 0, 0};
     fill[CONV1D_X] = fill[CONV1D_INITIAL] = x;
+    if (p->inputs == CONV1D_INPUTS_NONFINITE)
+        fill[CONV1D_X] = (struct fill){FILL_SPOILED, 0, 1, 0};
     fill[CONV1D_WEIGHT] = whole ? (struct fill){FILL_INTEGERS, -3, 3, 0} : uniform;
     fill[CONV1D_BIAS] = whole ? (struct fill){FILL_INTEGERS, -8, 8, 0} : uniform;
     fill[CONV1D_SEQ_IDX] = (struct fill){FILL_SEQUENCES, 0, 0, p->length};

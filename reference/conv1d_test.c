@@ -264,7 +264,7 @@ Test(conv1d, sequences_have_no_states)
 Test(conv1d, whole_numbers_without_silu_are_exact)
 {
     struct conv1d p = PLAIN;
-    for (p.inputs = 0; p.inputs <= CONV1D_INPUTS_ZEROS; p.inputs++)
+    for (p.inputs = 0; p.inputs <= CONV1D_INPUTS_NONFINITE; p.inputs++)
         for (p.act = 0; p.act < 2; p.act++)
             cr_assert(eq(int, conv1d_operation.exact(&p),
                          !p.act && (p.inputs == CONV1D_INPUTS_INTEGERS ||

@@ -29,7 +29,7 @@ float silu_slope(float v)
 {
     const float z = expf(-fabsf(v));
 #ifdef __CUDA_ARCH__
-    const float large = __fdividef(1.0f, 1.0f + z); /* of 1 ... 2: 2 ulp */
+    const float large = __fdividef(1.0f, 1.0f + z); /* GPU only: of 1 ... 2, 2 ulp */
 #else
     const float large = 1.0f / (1.0f + z);
 #endif

@@ -150,8 +150,8 @@ static inline __attribute__((always_inline)) void slopes(struct tile *k, int64_t
             }
             g *= slope(pre);
         }
-        if (seq)
-            g = (floats)((uints)g & (uints)(load_ints(k->sequence + i + own) != -1));
+        const ints real = seq ? load_ints(k->sequence + i + own) != -1 : ~(ints){0};
+        g = (floats)((uints)g & (uints)real);
         memcpy(k->g + i, &g, sizeof g);
     }
 }
@@ -160,16 +160,19 @@ static inline __attribute__((always_inline)) void slopes(struct tile *k, int64_t
 static inline __attribute__((always_inline)) void add_sums(struct tile *k, int64_t width, bool seq)
 {
     const int64_t stride = k->stride, end = k->steps * stride, own = (width - 1) * stride;
+    const floats one = simd_all(1);
+    ints number;
+    for (int i = 0; i < LANES; i++)
+        number[i] = i;
     for (int64_t w = 0; w <= width; w++) {
         floats sum = simd_all(0);
         for (int64_t i = 0; i < end; i += LANES) {
-            floats g = load(k->g + i);
+            const floats g = load(k->g + i), x = w < width ? load(k->x + i + w * stride) : one;
             const int32_t *s = k->sequence + i;
-            if (end - i < LANES)
-                g = simd_load(k->g, DTYPE_F32, i, end - i);
+            ints counts = number < (ints){0} + (int32_t)(end - i);
             if (seq && w < width)
-                g = where_joined(s + w * stride, s + own, g);
-            sum = w < width ? simd_fma(g, load(k->x + i + w * stride), sum) : sum + g;
+                counts &= load_ints(s + w * stride) == load_ints(s + own);
+            sum = (floats)simd_choose(counts, (uints)simd_fma(g, x, sum), (uints)sum);
         }
         for (int lane = 0; lane < LANES; lane++)
             k->sum[w][k->stride == 1 ? 0 : lane] += (double)sum[lane];
@@ -224,6 +227,21 @@ static inline __attribute__((always_inline)) void take_tile(struct tile *k, int6
     store_tile(k);
 }
 
+static void take_sequences(struct tile *k)
+{
+    take_tile(k, k->p->width, true);
+}
+
+static void take_4_taps(struct tile *k)
+{
+    take_tile(k, 4, false);
+}
+
+static void take_taps(struct tile *k)
+{
+    take_tile(k, k->p->width, false);
+}
+
 /* Sequence k->b of the tile's channels. */
 static void walk(struct tile *k)
 {
@@ -231,12 +249,7 @@ static void walk(struct tile *k)
     const int64_t steps = k->stride == 1 ? STEPS_FIRST : STEPS_LAST;
     for (k->first = 0; k->first < p->length; k->first += steps) {
         k->steps = p->length - k->first < steps ? p->length - k->first : steps;
-        if (p->seq_idx)
-            take_tile(k, p->width, true);
-        else if (p->width == 4)
-            take_tile(k, 4, false);
-        else
-            take_tile(k, p->width, false);
+        (p->seq_idx ? take_sequences : p->width == 4 ? take_4_taps : take_taps)(k);
     }
     for (int64_t i = 0; i < k->lanes * k->halo && p->initial; i++) {
         const int64_t d = k->d + i % k->lanes, j = i / k->lanes;

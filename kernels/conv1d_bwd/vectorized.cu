@@ -174,6 +174,8 @@ static inline __device__ void take_slice(const struct conv1d_bwd_call *call, con
         }
         if (SEQ && sequence[i + WIDTH - 1] == -1)
             g[i] = 0;
+        if (!s->full && (s->first + i < 0 || s->first + i >= p->length))
+            continue; /* g is 0, but x may be NaN */
 #pragma unroll
         for (int w = 0; w < WIDTH; w++)
             if (!SEQ || sequence[i + w] == sequence[i + WIDTH - 1])
