@@ -68,7 +68,7 @@ statements() {
             new = "return " other(unit, "^return ") ";"
         else if (unit ~ /^[a-z][A-Za-z0-9_ *]* \**[A-Za-z0-9_]+ = .*;$/)
             sub(/ = .*/, " = " other(unit, ".* = ") ";", new)
-        else if (!head && unit ~ /;$/ && unit !~ /^(}|;|\(void\))/)
+        else if (!head && unit ~ /;$/ && unit !~ /^(}|;|\(void\)|static_assert)/)
             new = ";"
         if (depth && body[depth] && new != unit)
             printf "%d\t%d\t%s%s\t%s\n", first, FNR, spared ? "spared" : new, comment ? " /*" : "", unit

@@ -97,24 +97,20 @@ static inline __device__ void load_sample(const struct conv1d_bwd_call *call,
                        : 0.0f;
 }
 
-/* dout of a step before, in or behind the sequence. */
+/* dout of a step in the sequence; nothing changes for others. */
 template <enum dtype DTYPE, bool VECTOR, int WIDTH>
 static inline __device__ void load_dout(const struct conv1d_bwd_call *call,
                                         const channels<WIDTH> *c, int64_t b, int64_t step,
                                         float value[OWN])
 {
     const struct conv1d *p = &call->p;
-    if (step >= 0 && step < p->length) {
+    if (step >= 0 && step < p->length)
         load<DTYPE, VECTOR>(call->tensor[CONV1D_BWD_DOUT], c,
                             conv1d_at(p, b, 0, conv1d_time(p, step)), value);
-        return;
-    }
-#pragma unroll
-    for (int i = 0; i < OWN; i++)
-        value[i] = 0;
 }
 
-/* Loads what the group of steps from `step` on needs, dout in place of g; zeros behind `length`.
+/* Loads what the group of steps from `step` on needs, dout in place of g, which is 0 from the
+ * beginning for steps behind `length`.
  * Samples that the group behind it has in its window come from there. */
 template <enum dtype DTYPE, bool VECTOR, int WIDTH, bool SEQ>
 static inline __device__ void load_group(const struct conv1d_bwd_call *call,
@@ -147,7 +143,7 @@ static inline __device__ void load_group(const struct conv1d_bwd_call *call,
         for (int i = 0; i < GROUP; i++)
             load_dout<DTYPE, VECTOR>(call, c, b, step + i, w->g[i]);
     }
-    if (SEQ)
+    if (SEQ) /* cost only: nobody else reads them */
 #pragma unroll
         for (int i = 0; i < GROUP + 2 * HALO; i++) {
             const int64_t at = step - HALO + i;
@@ -203,7 +199,7 @@ static inline __device__ void store_step(const struct conv1d_bwd_call *call,
 #pragma unroll
     for (int j = 0; j < OWN; j++) {
         dx[j] = 0;
-        if (p->final && step > p->length - WIDTH && j < c->count)
+        if (p->final && step > p->length - WIDTH && j < c->count) /* GPU only: others load beyond */
             dx[j] = conv1d_bwd_dfinal(p, call->tensor, b, c->first + j * c->stride, step);
 #pragma unroll
         for (int tap = 0; tap < WIDTH; tap++)

@@ -24,7 +24,7 @@ static __global__ void samples(const struct conv1d_bwd_call call, int64_t steps)
     const int64_t i = thread_index(), before = steps - p->length;
     if (i >= p->batch * p->channels * steps)
         return;
-    const bool last = p->layout == CONV1D_CHANNEL_LAST;
+    const bool last = p->layout == CONV1D_CHANNEL_LAST; /* cost only: neighbours in memory */
     const int64_t b = i / (p->channels * steps), inner = i % (p->channels * steps);
     const int64_t d = last ? inner % p->channels : inner / steps;
     const int64_t step = (last ? inner / p->channels : inner % steps) - before;

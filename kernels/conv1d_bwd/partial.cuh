@@ -33,7 +33,7 @@ static __global__ void __launch_bounds__(REDUCE_SUMS *REDUCE_SLICES)
     const int column = (int)threadIdx.x % REDUCE_SUMS, slice = (int)threadIdx.x / REDUCE_SUMS;
     const int64_t i = (int64_t)blockIdx.x * REDUCE_SUMS + column;
     double sum = 0;
-    if (i < count) {
+    if (i < count) { /* GPU only: no load from beyond */
 #pragma unroll 8
         for (int64_t part = slice; part < parts; part += REDUCE_SLICES)
             sum += (double)partial[part * count + i];

@@ -53,7 +53,7 @@ template <bool LAST, typename Body>
 static inline __device__ void each(int channels, int steps, Body body)
 {
     for (int i = (int)threadIdx.x; i < channels * steps; i += THREADS) {
-        if (LAST)
+        if (LAST) /* cost only: neighbours in memory */
             body(i % channels, i / channels);
         else
             body(i / steps, i % steps);
@@ -79,7 +79,7 @@ static inline __device__ void load_tile(const struct conv1d_bwd_call *call, cons
                                           conv1d_at(p, at->b, at->d0 + c, conv1d_time(p, step)))
                              : 0.0f;
     });
-    if (p->seq_idx)
+    if (p->seq_idx) /* cost only: nobody else reads them */
         for (int i = (int)threadIdx.x; i < at->count + 2 * plan->halo; i += THREADS) {
             const int64_t step = at->first - plan->halo + i;
             m->sequence[i] =

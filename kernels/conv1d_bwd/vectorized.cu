@@ -61,7 +61,8 @@ static inline __device__ place<DTYPE> place_of(const struct conv1d *p, const str
     const int end = (int)((s.at + plan->phase + p->length) & (V - 1));
     const int lead = plan->phase < 0 ? 0 : p->reverse ? (V - end) & (V - 1) : start;
     s.first = vector * V - lead;
-    s.full = s.live && plan->phase >= 0 && s.first >= 0 && s.first + V <= p->length;
+    s.full = s.live && plan->phase >= 0 && /* cost only: others are taken by elements */
+             s.first >= 0 && s.first + V <= p->length;
     return s;
 }
 
@@ -160,7 +161,7 @@ static inline __device__ void take_slice(const struct conv1d_bwd_call *call, con
     const int V = slice<DTYPE>::V;
     const struct conv1d *p = &call->p;
     int32_t sequence[V + 2 * (WIDTH - 1)];
-    if (SEQ)
+    if (SEQ) /* cost only: nobody else reads them */
         sequences<DTYPE, WIDTH>(call, s, sequence);
 #pragma unroll
     for (int i = 0; i < V; i++) {
@@ -193,7 +194,7 @@ static inline __device__ void store_slice(const struct conv1d_bwd_call *call, co
     void *const to = call->tensor[CONV1D_BWD_DX];
     int32_t sequence[V + 2 * (WIDTH - 1)];
     float dx[V];
-    if (SEQ)
+    if (SEQ) /* cost only: nobody else reads them */
         sequences<DTYPE, WIDTH>(call, s, sequence);
 #pragma unroll
     for (int i = 0; i < V; i++) {
@@ -264,7 +265,8 @@ static inline __device__ void take_item(const struct conv1d_bwd_call *call, cons
         for (int i = 0; i < HALO; i++) {
             const int64_t step = s[k].first - HALO + i;
             edge_x[k][i] = 0;
-            if (own == 0 && s[k].live && step > -WIDTH && step < p->length && (LONG || p->initial))
+            if (own == 0 && s[k].live && /* GPU only: others load from beyond, for nothing */
+                step > -WIDTH && step < p->length && (LONG || p->initial))
                 edge_x[k][i] = conv1d_sample(p, call->tensor, s[k].b, c->d, step);
         }
     if (LONG) {

@@ -12,7 +12,7 @@
 #define SSMBENCH_VECTOR_CUH
 
 #include "../dtype.h"
-#include "launch.cuh"
+#include "ptx.cuh"
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <type_traits>
@@ -34,14 +34,23 @@ int vector_phase(const void *array, int64_t index)
 
 /* The word that begins with element `index`. */
 template <enum dtype DTYPE, int COUNT = VECTOR<DTYPE>>
-static inline __device__ vector<DTYPE, COUNT> vector_load(const void *array, int64_t index)
+static inline __device__ vector<DTYPE, COUNT> vector_load(const void *array, int64_t index AND_HERE)
 {
-    return *(const vector<DTYPE, COUNT> *)((const char *)array + index * (16 / VECTOR<DTYPE>));
+    const void *const from = (const char *)array + index * (16 / VECTOR<DTYPE>);
+#ifndef __CUDACC__
+    simt::require_aligned(SIMT_SITE("vector_load"), from, sizeof(vector<DTYPE, COUNT>));
+#endif
+    return *(const vector<DTYPE, COUNT> *)from;
 }
 template <enum dtype DTYPE, int COUNT = VECTOR<DTYPE>>
-static inline __device__ void vector_store(void *array, int64_t index, vector<DTYPE, COUNT> word)
+static inline __device__ void vector_store(void *array, int64_t index,
+                                           vector<DTYPE, COUNT> word AND_HERE)
 {
-    *(vector<DTYPE, COUNT> *)((char *)array + index * (16 / VECTOR<DTYPE>)) = word;
+    void *const to = (char *)array + index * (16 / VECTOR<DTYPE>);
+#ifndef __CUDACC__
+    simt::require_aligned(SIMT_SITE("vector_store"), to, sizeof(vector<DTYPE, COUNT>));
+#endif
+    *(vector<DTYPE, COUNT> *)to = word;
 }
 
 /* Two elements of 16 bits from and to a register. */
