@@ -269,7 +269,7 @@ static inline __device__ void take_item(const struct conv1d_bwd_call *call, cons
                 step > -WIDTH && step < p->length && (LONG || p->initial))
                 edge_x[k][i] = conv1d_sample(p, call->tensor, s[k].b, c->d, step);
         }
-    if (LONG) {
+    if (LONG) { /* cost only: nobody else uses it */
         const int64_t step = s[0].first + (int64_t)(COUNT * WARP - lane) * V + lane;
         if (lane < HALO && s[0].live && step < p->length)
             edge_g = edge_slope<DTYPE, WIDTH, SEQ>(call, s[0].b, s[0].at, c->weight, c->bias, step);
