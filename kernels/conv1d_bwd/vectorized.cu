@@ -114,9 +114,9 @@ static inline __device__ void sequences(const struct conv1d_bwd_call *call, cons
 #pragma unroll
     for (int i = 0; i < slice<DTYPE>::V + 2 * (WIDTH - 1); i++) {
         const int64_t step = s->first - (WIDTH - 1) + i;
-        sequence[i] = -1;
-        if (s->live && step >= 0 && step < call->p.length)
-            sequence[i] = conv1d_sequence(&call->p, call->tensor, s->b, step);
+        sequence[i] = s->live && step >= 0 && step < call->p.length
+                          ? conv1d_sequence(&call->p, call->tensor, s->b, step)
+                          : -1;
     }
 }
 
@@ -129,7 +129,7 @@ static inline __device__ float edge_slope(const struct conv1d_bwd_call *call, in
     const int32_t own = SEQ ? conv1d_sequence(p, call->tensor, b, step) : 0;
     const float dout = dtype_load(call->tensor[CONV1D_BWD_DOUT], DTYPE, at + conv1d_time(p, step));
     float pre = bias;
-    if (p->act == ACT_SILU) {
+    if (p->act == ACT_SILU) { /* cost only: nobody else reads the sum */
 #pragma unroll
         for (int w = 0; w < WIDTH; w++) {
             const int64_t from = step - (WIDTH - 1) + w;
@@ -271,7 +271,7 @@ static inline __device__ void take_item(const struct conv1d_bwd_call *call, cons
         }
     if (LONG) { /* cost only: nobody else uses it */
         const int64_t step = s[0].first + (int64_t)(COUNT * WARP - lane) * V + lane;
-        if (lane < HALO && s[0].live && step < p->length)
+        if (lane < HALO && s[0].live && step < p->length) /* GPU only: others load from beyond */
             edge_g = edge_slope<DTYPE, WIDTH, SEQ>(call, s[0].b, s[0].at, c->weight, c->bias, step);
     }
 
