@@ -51,6 +51,14 @@ float conv1d_sample(const struct conv1d *p, void *const tensor[], int64_t b, int
                       : 0.0f;
 }
 
+/* The same, and 0 for a step before or behind those. */
+static inline HOST_DEVICE
+float conv1d_sample_or_zero(const struct conv1d *p, void *const tensor[], int64_t b, int64_t d,
+                            int64_t step)
+{
+    return step > -p->width && step < p->length ? conv1d_sample(p, tensor, b, d, step) : 0.0f;
+}
+
 /* The index of the sequence that step 0 ... length-1 belongs to; -1 is padding. */
 static inline HOST_DEVICE
 int32_t conv1d_sequence(const struct conv1d *p, void *const tensor[], int64_t b, int64_t step)

@@ -55,10 +55,8 @@ void padded_pad(const struct conv1d_call *call, const struct padded *w, int64_t 
 {
     const struct conv1d *p = &call->p;
     const int64_t row = i / w->padded_row, step = i % w->padded_row - (p->width - 1);
-    const float sample = step < p->length ? conv1d_sample(p, call->tensor, row / p->channels,
-                                                          row % p->channels, step)
-                                          : 0.0f;
-    dtype_store(w->padded, (enum dtype)p->dtype, i, sample);
+    dtype_store(w->padded, (enum dtype)p->dtype, i,
+                conv1d_sample_or_zero(p, call->tensor, row / p->channels, row % p->channels, step));
 }
 
 /* Element i of full. */

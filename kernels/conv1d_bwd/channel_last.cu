@@ -92,8 +92,8 @@ static inline __device__ void load_sample(const struct conv1d_bwd_call *call,
     }
 #pragma unroll
     for (int i = 0; i < OWN; i++)
-        value[i] = step < 0 && step > -WIDTH && i < c->count
-                       ? conv1d_sample(p, call->tensor, b, c->first + i * c->stride, step)
+        value[i] = i < c->count
+                       ? conv1d_sample_or_zero(p, call->tensor, b, c->first + i * c->stride, step)
                        : 0.0f;
 }
 

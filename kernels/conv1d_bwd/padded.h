@@ -71,8 +71,7 @@ void padded_pad(const struct conv1d_bwd_call *call, const struct padded *w, int6
 {
     const struct conv1d *p = &call->p;
     const struct padded_place at = padded_split(p, p->length + 2 * w->before, i);
-    const int64_t step = at.step - w->before;
-    w->x[i] = step < p->length ? conv1d_sample(p, call->tensor, at.b, at.d, step) : 0.0f;
+    w->x[i] = conv1d_sample_or_zero(p, call->tensor, at.b, at.d, at.step - w->before);
 }
 
 /* The convolution of the padded rows, wherever it has all its samples. */

@@ -67,10 +67,8 @@ static inline __device__ void load_tile(const struct conv1d_bwd_call *call, cons
     const struct conv1d *p = &call->p;
     const enum dtype dtype = (enum dtype)p->dtype;
     each<LAST>(at->channels, at->count + 2 * plan->halo, [&](int c, int i) {
-        const int64_t step = at->first - plan->halo + i;
-        m->x[c * plan->x_pitch + i] = step < p->length && step >= -plan->halo
-                                          ? conv1d_sample(p, call->tensor, at->b, at->d0 + c, step)
-                                          : 0.0f;
+        m->x[c * plan->x_pitch + i] =
+            conv1d_sample_or_zero(p, call->tensor, at->b, at->d0 + c, at->first - plan->halo + i);
     });
     each<LAST>(at->channels, at->count + plan->halo, [&](int c, int i) {
         const int64_t step = at->first + i;

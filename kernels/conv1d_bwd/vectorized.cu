@@ -86,7 +86,7 @@ static inline __device__ void flip(float value[])
 }
 
 /* Of x, or of dout: a vector that sticks out of the row, by elements, in the order of memory. */
-template <enum dtype DTYPE, int WIDTH>
+template <enum dtype DTYPE>
 static __device__ uint4 ragged(const struct conv1d_bwd_call *call, const place<DTYPE> *s, int64_t d,
                                enum conv1d_bwd_tensor tensor)
 {
@@ -95,11 +95,12 @@ static __device__ uint4 ragged(const struct conv1d_bwd_call *call, const place<D
 #pragma unroll
     for (int i = 0; i < slice<DTYPE>::V; i++) {
         const int64_t step = s->first + i;
-        value[i] = 0;
-        if (step >= 0 && step < p->length)
-            value[i] = dtype_load(call->tensor[tensor], DTYPE, s->at + conv1d_time(p, step));
-        else if (step < 0 && step > -WIDTH && tensor == CONV1D_BWD_X)
-            value[i] = conv1d_sample(p, call->tensor, s->b, d, step);
+        if (tensor == CONV1D_BWD_X)
+            value[i] = conv1d_sample_or_zero(p, call->tensor, s->b, d, step);
+        else
+            value[i] = step >= 0 && step < p->length
+                           ? dtype_load(call->tensor[tensor], DTYPE, s->at + conv1d_time(p, step))
+                           : 0.0f;
     }
     if (p->reverse)
         flip<DTYPE>(value);
@@ -235,8 +236,7 @@ static inline __device__ void take_item(const struct conv1d_bwd_call *call, cons
 {
     const int V = slice<DTYPE>::V, COUNT = slice<DTYPE>::COUNT, HALO = WIDTH - 1;
     const struct conv1d *p = &call->p;
-    const int lane = (int)threadIdx.x % WARP, lanes = LONG ? WARP : plan->lanes;
-    const int own = lane % lanes;
+    const int lanes = LONG ? WARP : plan->lanes, lane = (int)threadIdx.x % WARP, own = lane % lanes;
     const int64_t chunk = LONG ? item % plan->chunks : 0;
     place<DTYPE> s[COUNT];
     uint4 x_raw[COUNT], dout_raw[COUNT];
@@ -256,18 +256,17 @@ static inline __device__ void take_item(const struct conv1d_bwd_call *call, cons
 #pragma unroll
     for (int k = 0; k < COUNT; k++)
         if (s[k].live && !s[k].full && s[k].first < p->length) {
-            x_raw[k] = ragged<DTYPE, WIDTH>(call, &s[k], c->d, CONV1D_BWD_X);
-            dout_raw[k] = ragged<DTYPE, WIDTH>(call, &s[k], c->d, CONV1D_BWD_DOUT);
+            x_raw[k] = ragged<DTYPE>(call, &s[k], c->d, CONV1D_BWD_X);
+            dout_raw[k] = ragged<DTYPE>(call, &s[k], c->d, CONV1D_BWD_DOUT);
         }
 #pragma unroll
     for (int k = 0; k < (LONG ? 1 : COUNT); k++)
 #pragma unroll
         for (int i = 0; i < HALO; i++) {
-            const int64_t step = s[k].first - HALO + i;
             edge_x[k][i] = 0;
-            if (own == 0 && s[k].live && /* GPU only: others load from beyond, for nothing */
-                step > -WIDTH && step < p->length && (LONG || p->initial))
-                edge_x[k][i] = conv1d_sample(p, call->tensor, s[k].b, c->d, step);
+            if (own == 0 && s[k].live && (LONG || p->initial)) /* cost only: nobody else uses it */
+                edge_x[k][i] =
+                    conv1d_sample_or_zero(p, call->tensor, s[k].b, c->d, s[k].first - HALO + i);
         }
     if (LONG) { /* cost only: nobody else uses it */
         const int64_t step = s[0].first + (int64_t)(COUNT * WARP - lane) * V + lane;
