@@ -29,7 +29,7 @@ struct campaign {
     struct prepared prepared;
     bool is_prepared;
     double start_s, weight_done, weight_all, row_limit_s;
-    int count[STATUS_COUNT], rows, rows_all;
+    int count[STATUS_COUNT], rows, rows_all, verified_only;
     double difference; /* the largest between two backends of a variant */
     bool compared;
     bool lacks_memory, write_failed;
@@ -191,6 +191,10 @@ static bool for_each_row(struct campaign *c, bool run)
         const struct test_case *item = &c->cases.item[i];
         const struct backend *backend;
         bool good = true;
+        if (c->options->bench && item->verified_only) {
+            c->verified_only += !run;
+            continue;
+        }
         for (const struct entry *entry = ENTRIES; entry->op && good; entry++) {
             if (!filter_matches(&c->filter, item, entry, &backend))
                 continue;
@@ -267,8 +271,11 @@ int campaign_run(const struct campaign_options *options)
         campaign_free(&c);
         return complain(EXIT_NOTHING_MATCHED,
                         "no variant and case match: `ssmbench list variants` and `ssmbench list "
-                        "cases` name what there is");
+                        "cases` name what there is%s",
+                        c.verified_only ? "; cases with bench = off are only verified" : "");
     }
+    if (c.verified_only)
+        complain(EXIT_WELL, "%d cases with bench = off are only verified", c.verified_only);
     c.row_limit_s = ROW_LIMIT_S;
     if (options->budget_s > 0)
         c.row_limit_s = fmin(ROW_LIMIT_S, fmax(ROW_LEAST_S, options->budget_s / c.rows_all / 2));

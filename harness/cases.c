@@ -76,7 +76,7 @@ static bool unknown_key(struct parser *parser, const struct operation *op,
                         const struct setting *setting)
 {
     struct message sentence;
-    refuse(&sentence, "unknown key '%s': %s takes op, why", setting->name, op->name);
+    refuse(&sentence, "unknown key '%s': %s takes op, why, bench", setting->name, op->name);
     for (const struct key *key = op->keys; key->name; key++)
         append(sentence.text, sizeof sentence.text, ", %s", key->name);
     return fail(parser, setting->line, sentence.text);
@@ -91,7 +91,8 @@ static bool add_case(struct parser *parser, const struct operation *op, int64_t 
     snprintf(name, sizeof name, "%s", parser->section);
     for (int i = 0; i < parser->settings; i++) {
         struct setting *setting = &parser->setting[i];
-        if (!strcmp(setting->name, "op") || !strcmp(setting->name, "why"))
+        if (!strcmp(setting->name, "op") || !strcmp(setting->name, "why") ||
+            !strcmp(setting->name, "bench"))
             continue;
         const struct key *key = find_key(op, setting->name);
         const char *value = setting->value[index % setting->count];
@@ -111,6 +112,7 @@ static bool add_case(struct parser *parser, const struct operation *op, int64_t 
         free(problem);
         return fail(parser, setting ? setting->line : parser->section_line, reason);
     }
+    const struct setting *bench = find_setting(parser, "bench");
     struct case_list *list = parser->list;
     list->item = realloc(list->item, (size_t)(list->count + 1) * sizeof *list->item);
     if (!list->item)
@@ -119,6 +121,7 @@ static bool add_case(struct parser *parser, const struct operation *op, int64_t 
         (struct test_case){.suite = strdup(parser->suite),
                            .name = strdup(name),
                            .why = strdup(find_setting(parser, "why")->value[0]),
+                           .verified_only = bench && !strcmp(bench->value[0], "off"),
                            .op = op,
                            .problem = problem};
     return true;
@@ -139,6 +142,10 @@ static bool section_complete(struct parser *parser)
                    MAX_VALUES);
             return fail(parser, setting->line, sentence.text);
         }
+        if (!strcmp(setting->name, "bench") &&
+            (setting->count > 1 ||
+             (strcmp(setting->value[0], "on") && strcmp(setting->value[0], "off"))))
+            return fail(parser, setting->line, "bench: expected on or off");
     }
     if (!find_setting(parser, "why") || !find_setting(parser, "op")) {
         refuse(&sentence, "[%s] needs the keys op and why", parser->section);

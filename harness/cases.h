@@ -2,8 +2,8 @@
  *
  * A section is a case; a key with several comma-separated values is an axis, and the section then
  * stands for the product of its axes, named SECTION/key=value/... `op` lists the operations,
- * `why` says why the case exists, all other keys belong to the operations. A line that starts with
- * white space continues the value above it.
+ * `why` says why the case exists, `bench = off` that it is verified but not timed; all other keys
+ * belong to the operations. A line that starts with white space continues the value above it.
  */
 #ifndef SSMBENCH_CASES_H
 #define SSMBENCH_CASES_H
@@ -15,6 +15,7 @@ struct test_case {
     char *suite, *name, *why;
     const struct operation *op;
     void *problem;
+    bool verified_only; /* bench = off */
 };
 
 struct case_list {

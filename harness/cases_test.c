@@ -111,11 +111,14 @@ Test(cases, keys_reach_the_problem)
 
 Test(cases, absent_keys_have_their_initial_values)
 {
-    struct case_list list = parse("[all-defaults]\nop = selscan\nwhy = nothing is said\n");
+    struct case_list list = parse("[all-defaults]\nop = selscan\nwhy = nothing is said\n"
+                                  "[untimed]\nop = selscan\nbench = off\nwhy = verified only\n");
     const struct selscan *p = list.item[0].problem;
     const struct selscan wanted = {
         .batch = 1, .channels = 64, .length = 128, .state = 16, .groups = 1, .seed = 1};
     cr_assert(zero(int, memcmp(p, &wanted, sizeof wanted)));
+    cr_assert(not(list.item[0].verified_only));
+    cr_assert(list.item[1].verified_only);
     cases_free(&list);
 }
 
@@ -175,7 +178,7 @@ static const struct broken {
     const char *sentence;
 } BROKEN[] = {
     {"unknown key", "[a]\nop = selscan\nwhy = x\nlenght = 3\n", 4,
-     "unknown key 'lenght': selscan takes op, why, batch, channels, length"},
+     "unknown key 'lenght': selscan takes op, why, bench, batch, channels, length"},
     {"not a number", "[a]\nop = selscan\nlength = ten\nwhy = x\n", 3,
      "length = ten: expected a whole number from 1 to 2147483648"},
     {"trailing letters", "[a]\nop = selscan\nlength = 10k\nwhy = x\n", 3,
@@ -202,6 +205,10 @@ static const struct broken {
     {"unknown second op", "[a]\nop = selscan, fft\nwhy = x\n", 2, "op = fft: expected one of"},
     {"no why", "[a]\nop = selscan\n", 1, "[a] needs the keys op and why"},
     {"no op", "[a]\nwhy = x\n", 1, "[a] needs the keys op and why"},
+    {"bench of neither", "[a]\nop = selscan\nwhy = x\nbench = no\n", 4,
+     "bench: expected on or off"},
+    {"bench of both", "[a]\nop = selscan\nbench = on, off\nwhy = x\n", 3,
+     "bench: expected on or off"},
     {"empty why", "[a]\nop = selscan\nwhy =\n", 3, "why: expected"},
     {"section twice",
      "[a]\nop = selscan\nwhy = x\n[b]\nop = selscan\nwhy = x\n[a]\nop = selscan\n"

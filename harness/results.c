@@ -226,3 +226,11 @@ json_t *results_row(const char *verb, const struct test_case *item, const struct
     json_object_set_new(row, "repeat", json_string(repeat));
     return row;
 }
+
+bool results_same(const json_t *a, const json_t *b, const char *const path[])
+{
+    for (int i = 0; path[i]; i++)
+        if (!json_equal(results_get(a, path[i]), results_get(b, path[i])))
+            return false;
+    return true;
+}

@@ -10,15 +10,6 @@ enum { MAX_VARIANTS = 64 };
 
 static const char *const STALE_MARK = "†";
 
-/* True when the members at all of the NULL-terminated paths are equal. */
-static bool same(const json_t *a, const json_t *b, const char *const path[])
-{
-    for (int i = 0; path[i]; i++)
-        if (!json_equal(results_get(a, path[i]), results_get(b, path[i])))
-            return false;
-    return true;
-}
-
 /* What is measured where: rows alike in these are successive measurements of one thing. */
 static const char *const IDENTITY[] = {"machine.name", "op",   "suite",   "case",
                                        "variant",      "keys", "backend", NULL};
@@ -33,7 +24,7 @@ static bool read_files(json_t *rows, char *const *files, struct message *message
             return false;
     for (size_t i = 0; i < json_array_size(rows); i++)
         for (size_t j = json_array_size(rows) - 1; j > i; j--)
-            if (same(json_array_get(rows, i), json_array_get(rows, j), IDENTITY)) {
+            if (results_same(json_array_get(rows, i), json_array_get(rows, j), IDENTITY)) {
                 json_array_set(rows, i, json_array_get(rows, j));
                 json_array_remove(rows, j);
             }
@@ -46,7 +37,7 @@ static const json_t *find(const json_t *rows, const json_t *like, const char *co
 {
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        if (same(row, like, path) && !strcmp(results_text(row, "variant"), variant))
+        if (results_same(row, like, path) && !strcmp(results_text(row, "variant"), variant))
             return row;
     }
     return NULL;
@@ -56,7 +47,7 @@ static const json_t *find(const json_t *rows, const json_t *like, const char *co
 static bool is_first(const json_t *rows, size_t at, const char *const path[])
 {
     for (size_t i = 0; i < at; i++)
-        if (same(json_array_get(rows, i), json_array_get(rows, at), path))
+        if (results_same(json_array_get(rows, i), json_array_get(rows, at), path))
             return false;
     return true;
 }
@@ -88,20 +79,26 @@ static void print_time(double time_ms, char *text, size_t size)
         snprintf(text, size, "%.2f s", time_ms * 1e-3);
 }
 
-static void set_time(struct grid *grid, int column, const json_t *row, double base_ms)
+/* "0.512 ms (8.1×)", or with the percentage of the copy bandwidth, "0.512 ms (8.1×, 93 %)" */
+static void set_time(struct grid *grid, int column, const json_t *row, double base_ms, bool roof)
 {
     const double median = row ? results_number(row, "time.median_ms") : NAN;
-    const char *mark = row && results_stale(row) ? STALE_MARK : "";
-    const char *status = row ? results_text(row, "check.status") : "";
+    const char *status = row ? results_text(row, "check.status") : "PASS";
     const double ratio = base_ms / median;
-    char time[32];
-    print_time(median, time, sizeof time);
-    if (isnan(median))
-        grid_set(grid, column, "%s", row && strcmp(status, "PASS") ? status : "–");
-    else if (isnan(ratio) || ratio == 1)
-        grid_set(grid, column, "%s%s", time, mark);
-    else
-        grid_set(grid, column, "%s (%.*f×)%s", time, ratio < 10 ? 1 : 0, ratio, mark);
+    char text[64], inside[48] = "";
+    if (isnan(median)) {
+        grid_set(grid, column, "%s", strcmp(status, "PASS") ? status : "–");
+        return;
+    }
+    print_time(median, text, sizeof text);
+    if (!isnan(ratio) && ratio != 1)
+        append(inside, sizeof inside, "%.*f×", ratio < 10 ? 1 : 0, ratio);
+    if (roof)
+        append(inside, sizeof inside, "%s%.0f %%", inside[0] ? ", " : "",
+               100 * results_number(row, "copy_fraction"));
+    if (inside[0])
+        append(text, sizeof text, " (%s)", inside);
+    grid_set(grid, column, "%s%s", text, results_stale(row) ? STALE_MARK : "");
 }
 
 /* The variants of the table that `like` belongs to: the baseline, then the others as they come. */
@@ -112,7 +109,7 @@ static int table_variants(const json_t *rows, const json_t *like, const char *va
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         const char *name = results_text(row, "variant");
-        bool known = !same(row, like, TABLE) || strcmp(results_text(row, "grade"), "exact");
+        bool known = !results_same(row, like, TABLE) || strcmp(results_text(row, "grade"), "exact");
         for (int j = 0; j < count; j++)
             known |= !strcmp(variant[j], name);
         if (!known && count < MAX_VARIANTS)
@@ -121,30 +118,52 @@ static int table_variants(const json_t *rows, const json_t *like, const char *va
     return count;
 }
 
+/* What was left out, a line for each reason of a variant. */
+static void print_left_out(const json_t *rows, const json_t *like)
+{
+    static const char *const reason[] = {"machine.name", "op",           "backend", "variant",
+                                         "check.status", "check.detail", NULL};
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        int more = -1;
+        if (!results_same(row, like, TABLE) ||
+            strcmp(results_text(row, "check.status"), "SKIPPED") || !is_first(rows, i, reason))
+            continue;
+        for (size_t j = i; j < json_array_size(rows); j++)
+            more += results_same(json_array_get(rows, j), row, reason);
+        printf("- left out: %s on %s", results_text(row, "variant"), results_text(row, "case"));
+        if (more)
+            printf(" and %d more", more);
+        printf(", %s\n", results_text(row, "check.detail"));
+    }
+}
+
 /* Below a table: what its times are, how wrong its outputs, what was left out, what is stale. */
-static void print_notes(const json_t *rows, const json_t *like)
+static void print_notes(const json_t *rows, const json_t *like, bool roof)
 {
     double worst = 0;
     bool stale = false;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        if (!same(row, like, TABLE))
+        if (!results_same(row, like, TABLE))
             continue;
         worst = fmax(worst, results_number(row, "check.error"));
         stale |= results_stale(row) && results_get(row, "time");
-        if (!strcmp(results_text(row, "check.status"), "SKIPPED"))
-            printf("- left out: %s on %s, %s\n", results_text(row, "variant"),
-                   results_text(row, "case"), results_text(row, "check.detail"));
     }
-    printf(
-        "- Median of samples with a cold cache; in brackets, times faster than %s. Largest error "
-        "of any variant here: %.1e.\n",
-        baseline(like), worst);
+    print_left_out(rows, like);
+    printf("- Median of samples with a cold cache; in brackets, times faster than %s%s. Largest "
+           "error of any variant here: %.1e.\n",
+           baseline(like),
+           roof
+               ? ", and the bytes of the definition by this time, in percent of the bandwidth of a "
+                 "copy measured in the same run"
+               : "",
+           worst);
     if (stale)
         printf("- %s measured before the variant's sources last changed.\n", STALE_MARK);
 }
 
-static void print_speedup(const json_t *rows, size_t at, enum grid_format format)
+static void print_speedup(const json_t *rows, size_t at, bool roof, enum grid_format format)
 {
     const json_t *like = json_array_get(rows, at);
     const char *variant[MAX_VARIANTS];
@@ -160,7 +179,7 @@ static void print_speedup(const json_t *rows, size_t at, enum grid_format format
     for (size_t i = at; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         char shape[128];
-        if (!same(row, like, TABLE) || !is_first(rows, i, LINE))
+        if (!results_same(row, like, TABLE) || !is_first(rows, i, LINE))
             continue;
         const json_t *base = find(rows, row, LINE, variant[0]);
         const double base_ms = base ? results_number(base, "time.median_ms") : NAN;
@@ -169,7 +188,7 @@ static void print_speedup(const json_t *rows, size_t at, enum grid_format format
         grid_set(&grid, 0, "%s", results_text(row, "case"));
         grid_set(&grid, 1, "%s", shape);
         for (int j = 0; j < variants; j++)
-            set_time(&grid, 2 + j, find(rows, row, LINE, variant[j]), base_ms);
+            set_time(&grid, 2 + j, find(rows, row, LINE, variant[j]), base_ms, roof);
     }
     printf("%s%s on %s%s", bold, results_text(like, "op"), results_text(like, "machine.name"),
            bold);
@@ -182,7 +201,7 @@ static void print_speedup(const json_t *rows, size_t at, enum grid_format format
            json_is_true(results_get(like, "dirty")) ? "+" : "", results_text(like, "date"));
     grid_print(&grid, format, stdout);
     putchar('\n');
-    print_notes(rows, like);
+    print_notes(rows, like, roof);
     grid_free(&grid);
 }
 
@@ -251,7 +270,7 @@ static void print_summary(const json_t *rows, enum grid_format format)
         for (size_t j = i; j < json_array_size(rows); j++) {
             const json_t *row = json_array_get(rows, j);
             const double error = results_number(row, "check.error");
-            if (!same(row, like, path))
+            if (!results_same(row, like, path))
                 continue;
             all++;
             passed += !strcmp(results_text(row, "check.status"), "PASS");
@@ -305,8 +324,9 @@ static void print_slowdown(const json_t *rows, enum grid_format format)
                 const double a = results_number(cpu, "check.run_s");
                 const double b = results_number(simt, "check.run_s");
                 if (strcmp(results_text(cpu, "backend"), "cpu") ||
-                    strcmp(results_text(simt, "backend"), "simt") || !same(cpu, like, path) ||
-                    !same(cpu, simt, pair) || isnan(a + b))
+                    strcmp(results_text(simt, "backend"), "simt") ||
+                    !results_same(cpu, like, path) || !results_same(cpu, simt, pair) ||
+                    isnan(a + b))
                     continue;
                 cases++;
                 cpu_s += a;
@@ -349,7 +369,7 @@ int table_print(const char *kind, char *const *files, enum grid_format format)
         for (size_t i = 0, tables = 0; i < json_array_size(rows); i++)
             if (is_first(rows, i, TABLE)) {
                 fputs(tables++ ? "\n" : "", stdout);
-                print_speedup(rows, i, format);
+                print_speedup(rows, i, !strcmp(kind, "roof"), format);
             }
     json_decref(rows);
     return status;

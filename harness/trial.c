@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { GUARD = 256, POISON = 0xFF, GUARD_BYTE = 0xA5 };
+enum { GUARD = 256, POISON = 0xFF, GUARD_BYTE = 0xA5, PIECE = 8 << 20 };
 
 /* Above this, sizes in bytes may not fit in 64 bits, and no machine ends the run. */
 static const double FLOPS_MAX = 1e18;
@@ -165,14 +165,20 @@ static bool allocate(struct trial *trial)
     return true;
 }
 
-/* True when the input on the backend has the bytes that the host drew. */
-static bool input_intact(struct trial *trial, int i, bool *intact)
+/* Whether tensor i on the backend has the bytes of `expected`; downloaded in pieces, since fresh
+ * memory for a whole tensor costs more time than the copy. */
+static bool holds(struct trial *trial, int i, const void *expected, bool *same)
 {
-    const size_t bytes = trial->buffer[i].bytes;
-    void *copy = must_allocate(bytes, 1);
-    const bool good =
-        works(trial, trial->backend->download(copy, trial->pointer[i], bytes), "download");
-    *intact = good && !memcmp(copy, trial->prepared->input[i], bytes);
+    const size_t bytes = trial->buffer[i].bytes, most = bytes < PIECE ? bytes : PIECE;
+    char *copy = must_allocate(most, 1);
+    bool good = true;
+    *same = true;
+    for (size_t at = 0; at < bytes && good && *same; at += most) {
+        const size_t part = bytes - at < most ? bytes - at : most;
+        good = works(trial, trial->backend->download(copy, trial->buffer[i].data + at, part),
+                     "download");
+        *same = good && !memcmp(copy, (const char *)expected + at, part);
+    }
     free(copy);
     return good;
 }
@@ -190,7 +196,7 @@ static bool draw_inputs(struct trial *trial)
                    trial->backend->generate(trial->pointer[i], &prepared->fill[i], tensor->dtype,
                                             tensor_elements(tensor), inputs_key(seed, i)),
                    "drawing inputs") ||
-            !input_intact(trial, i, &same))
+            !holds(trial, i, prepared->input[i], &same))
             return false;
         if (!same)
             return verdict(trial, STATUS_FAILED, "%s drawn on %s differs from the host's",
@@ -237,7 +243,7 @@ static bool inputs_intact(struct trial *trial)
 {
     for (int i = 0; i < trial->tensors; i++) {
         bool intact = true;
-        if (trial->prepared->input[i] && !input_intact(trial, i, &intact))
+        if (trial->prepared->input[i] && !holds(trial, i, trial->prepared->input[i], &intact))
             return false;
         if (!intact)
             return verdict(trial, STATUS_MUTATED, "input %s was written",
@@ -278,15 +284,8 @@ static bool output_correct(struct trial *trial, int i)
 static bool outputs_same(struct trial *trial, const char *when)
 {
     for (int i = 0; i < trial->tensors; i++) {
-        const size_t bytes = trial->buffer[i].bytes;
-        if (!trial->first[i])
-            continue;
-        void *copy = must_allocate(bytes, 1);
-        const bool good =
-            works(trial, trial->backend->download(copy, trial->pointer[i], bytes), "download");
-        const bool same = good && !memcmp(copy, trial->first[i], bytes);
-        free(copy);
-        if (!good)
+        bool same = true;
+        if (trial->first[i] && !holds(trial, i, trial->first[i], &same))
             return false;
         if (!same)
             return verdict(trial, STATUS_NONDETERMINISTIC, "%s has other bits %s",
