@@ -88,7 +88,7 @@ static inline __device__ void load_sample(const struct conv1d_bwd_call *call,
     if (step >= 0 && step < p->length) {
         load<DTYPE, VECTOR>(call->tensor[CONV1D_BWD_X], c, conv1d_at(p, b, 0, conv1d_time(p, step)),
                             value);
-        return;
+        return; /* cost only: what is below gives the same */
     }
 #pragma unroll
     for (int i = 0; i < OWN; i++)
