@@ -275,7 +275,7 @@ int campaign_run(const struct campaign_options *options)
                         c.verified_only ? "; cases with bench = off are only verified" : "");
     }
     if (c.verified_only)
-        complain(EXIT_WELL, "%d cases with bench = off are only verified", c.verified_only);
+        complain(EXIT_WELL, "cases with bench = off, which are only verified: %d", c.verified_only);
     c.row_limit_s = ROW_LIMIT_S;
     if (options->budget_s > 0)
         c.row_limit_s = fmin(ROW_LIMIT_S, fmax(ROW_LEAST_S, options->budget_s / c.rows_all / 2));

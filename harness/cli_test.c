@@ -278,14 +278,17 @@ Test(cli, a_budget_leaves_out_what_would_take_too_long)
 Test(cli, bench_then_tables)
 {
     char path[64];
-    write_suite("[tiny]\nop = selscan\nchannels = 8\nlength = 16\nwhy = x\n", path);
+    write_suite("[untimed]\nop = selscan\nbench = off\nwhy = x\n"
+                "[tiny]\nop = selscan\nchannels = 8\nlength = 16\nwhy = x\n",
+                path);
     ssmbench("bench --backend cpu --variant '/(sequential|stepwise)@' --budget 15 --out %s %s",
              rows_path, path);
     cr_assert(eq(int, status, 0), "%s", err);
+    cr_assert(ne(ptr, strstr(err, "bench = off, which are only verified: 1\n"), NULL), "%s", err);
     json_t *rows = read_rows();
+    cr_assert(eq(sz, json_array_size(rows), 2));
     assert_row(rows, 1, "tiny", "stepwise", "PASS");
     cr_assert(gt(dbl, results_number(json_array_get(rows, 1), "time.median_ms"), 0));
-    json_decref(rows);
 
     ssmbench("table speedup --format csv %s", rows_path);
     cr_assert(eq(int, status, 0));
@@ -300,6 +303,13 @@ Test(cli, bench_then_tables)
         ne(ptr, strstr(out, "| case | batch×channels×length | stepwise | sequential |\n"), NULL),
         "%s", out);
     cr_assert(ne(ptr, strstr(out, "| tiny | 1×8×16, state 16 | "), NULL), "%s", out);
+
+    json_object_set_new(json_array_get(rows, 1), "copy_fraction", json_real(0.42));
+    cr_assert(eq(int, json_dump_file(json_array_get(rows, 1), rows_path, JSON_COMPACT), 0));
+    ssmbench("table roof --format md %s", rows_path);
+    cr_assert(eq(int, status, 0), "%s", err);
+    cr_assert(ne(ptr, strstr(out, " ms (42 %) |\n"), NULL), "%s", out);
+    json_decref(rows);
 
     ssmbench("table stale %s", rows_path);
     cr_assert(eq(int, status, 0));

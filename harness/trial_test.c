@@ -151,6 +151,31 @@ Test(trial, a_changed_input)
     assert_found_in(changes_an_input, STATUS_MUTATED, "input u was written");
 }
 
+/* More than the piece in which tensors are compared. */
+enum { LONG = (9 << 20) / sizeof(float) };
+
+static int changes_the_end_of_u(const void *problem, void *const tensor[], void *workspace,
+                                void *stream)
+{
+    (void)workspace, (void)stream;
+    run_right(problem, tensor);
+    ((float *)tensor[SELSCAN_U])[LONG - 1] += 1;
+    return 0;
+}
+
+Test(trial, an_input_changed_at_its_far_end)
+{
+    const struct variant variant = {.run = changes_the_end_of_u};
+    const struct test_case item = new_case();
+    struct selscan *p = item.problem;
+    p->channels = p->state = 1, p->length = LONG;
+    const struct outcome right = run_trial(&item, sequential(), &backend_cpu, 0);
+    cr_assert(eq(int, right.status, STATUS_PASS), "%s", right.detail);
+    const struct outcome wrong = run_trial(&item, &variant, &backend_cpu, 0);
+    cr_assert(eq(int, wrong.status, STATUS_MUTATED), "%s", wrong.detail);
+    free(p);
+}
+
 Test(trial, workspace_that_is_taken_for_zero)
 {
     const struct variant variant = {.workspace = hundred_bytes, .run = trusts_workspace};
