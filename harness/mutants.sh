@@ -122,6 +122,7 @@ try() { # TREE FILE CPU
     case $status in
     0) echo survived ;;
     1) echo 'killed: wrong' ;;
+    3) echo 'killed: refuses every case' ;;
     4) echo 'killed: asks for more memory than there is' ;;
     124) echo 'killed: time-out' ;;
     13[1-9]) echo 'killed: crash' ;;
