@@ -14,6 +14,14 @@ static inline __device__ float conv1d_finish_ex2(const struct conv1d *p, float p
     return sequence == -1 ? 0.0f : out;
 }
 
+/* silu'(v) in few instructions, to 2e-7 of its largest value. Its factor 1 - sigmoid(v) counts as
+ * a part of 1 + v*(1 - sigmoid(v)): what its rounding loses is lost there anyway. */
+static inline __device__ float silu_slope_ex2(float v)
+{
+    const float s = sigmoid_ex2(v);
+    return s * fmaf(v, 1.0f - s, 1.0f);
+}
+
 /* This thread's share of `final`, which all threads of a kernel write together. */
 static inline __device__ void conv1d_keep_share(const struct conv1d_call *call)
 {
@@ -22,6 +30,29 @@ static inline __device__ void conv1d_keep_share(const struct conv1d_call *call)
     for (int64_t i = thread_index(); i < count; i += (int64_t)gridDim.x * blockDim.x)
         conv1d_keep(p, call->tensor, i / states / p->channels, i / states % p->channels,
                     i % states);
+}
+
+/* The taps and the bias of channel d, in loads that do not wait for one another. DTYPE is p->dtype.
+ */
+template <enum dtype DTYPE, int WIDTH>
+static inline __device__ void conv1d_filter(const struct conv1d *p, void *const tensor[], int64_t d,
+                                            float tap[WIDTH], float *bias)
+{
+    const void *const weight = tensor[CONV1D_WEIGHT], *const biases = tensor[CONV1D_BIAS];
+    *bias = 0;
+    if (DTYPE == DTYPE_F32 || p->weights == WEIGHTS_F32) {
+#pragma unroll
+        for (int w = 0; w < WIDTH; w++)
+            tap[w] = dtype_load(weight, DTYPE_F32, d * WIDTH + w);
+        if (p->bias)
+            *bias = dtype_load(biases, DTYPE_F32, d);
+    } else {
+#pragma unroll
+        for (int w = 0; w < WIDTH; w++)
+            tap[w] = dtype_load(weight, DTYPE, d * WIDTH + w);
+        if (p->bias)
+            *bias = dtype_load(biases, DTYPE, d);
+    }
 }
 
 /* run(constant of the type), where `dtype` is known at compile time as decltype(constant)::value.

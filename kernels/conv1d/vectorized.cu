@@ -1,227 +1,259 @@
-/* conv1d/vectorized: 16-byte words along time, the samples between them by shuffles.
+/* conv1d/vectorized: memory in words of 16 bytes, whatever rows they belong to.
  *
  * Computes   out and final of reference/conv1d.h, in fp32.
  * Accepts    width <= 4, channel_first; every option, any alignment and pad.
- * Layout     a row is cut at multiples of 16 bytes, wherever it begins; the words of all rows are
- *            numbered one after another, and a warp owns WORDS*32 neighbouring ones, of one row
- *            or of many: lane i the words i, i + 32, ... A word that reaches beyond its row is
- *            loaded and stored by elements.
- * Algorithm  all WORDS loads of a thread are under way before the first is used. The width-1
- *            samples before a word come from the lane before it by rotation of the warp: the last
- *            lane gives those of the warp's previous 32 words, and of the samples before the warp
- *            at first. With reverse the same from the other side. No shared memory, no barrier.
+ * Layout     the rows of all channels, pads among them, are one array, cut where 16 bytes of memory
+ *            begin. A warp owns WORDS*32 neighbouring words: lane i the words i, i + 32, ... Where
+ *            x and out lie differently within 16 bytes, words are those of out, and x is loaded by
+ *            elements, as it is for the array's ragged ends.
+ * Algorithm  loads run AHEAD words ahead. The width-1 samples before a word come from the lane
+ *            before it by rotation of the warp: the last lane gives those of the 32 words before.
+ *            With reverse, those behind a word from the lane behind it. A word that reaches into
+ *            another row, or is at the beginning of its own, is computed for each of its rows with
+ *            samples of that row alone. No shared memory, no barrier.
  * Cost       bytes: conv1d's, and a sector more for each warp's first samples. Without silu about
- *            10 instructions an output. Reads seq_idx by elements, width-1 of them twice.
+ *            12 instructions an output. Reads seq_idx by elements, width-1 of them twice.
  *            Parallelism: batch*channels*length/(WORDS*VECTOR) threads.
  * Error      f32 4e-7 at worst in cases/quick.ini and conv.ini; final is a copy of bits.
  * Source     written from the definition.
  */
+#include "../device/divide.cuh"
 #include "../device/vector.cuh"
 #include "common.cuh"
 
-enum { THREADS = 128, WARP = 32, WORDS = 4 };
+enum { THREADS = 128, WARP = 32, WORDS = 4, AHEAD = 3, BLOCKS = 8 };
 
-/* A word of a row: the `word`th, which begins `first` steps of time into the row. */
-struct place {
-    int64_t row, word, first;
-    bool inside; /* of the problem */
-};
-
-/* How words are numbered. */
 struct grid {
-    int64_t rows, words; /* words: of a row, enough for the worst alignment there is */
-    int64_t skip_rows;   /* 32 words on are this many rows on, */
-    int64_t skip_words;  /* and so many words */
+    struct divisor pitch, channels; /* elements from row to row; rows of a sequence */
+    int64_t rows, elements;
+    int phase;     /* of the array within 16 bytes, in elements */
+    bool together; /* x and out lie alike */
 };
 
-template <enum dtype DTYPE>
-static inline __device__ struct place place_of(const struct conv1d_call *call, const struct grid *g,
-                                               int64_t row, int64_t word)
-{
-    struct place at;
-    at.row = row;
-    at.word = word;
-    at.inside = row < g->rows;
-    at.first = word * VECTOR<DTYPE> -
-               vector_phase<DTYPE>(call->tensor[CONV1D_X], row * (call->p.length + call->p.pad));
-    return at;
-}
+/* A word: its first element, its row, and the time in the row of its first element, which may be
+ * before or behind the row's; the channel of the row and its filter. */
+template <int WIDTH>
+struct place {
+    int64_t at, row;
+    int first, d;
+    float tap[WIDTH], bias; /* tap: in the order of memory */
+};
 
-/* The place 32 words on, or back. */
-template <enum dtype DTYPE, bool BACK>
-static inline __device__ struct place place_next(const struct conv1d_call *call,
-                                                 const struct grid *g, const struct place *at)
-{
-    const int64_t word = BACK ? at->word - g->skip_words : at->word + g->skip_words;
-    const int64_t row = BACK ? at->row - g->skip_rows : at->row + g->skip_rows;
-    const int64_t carry = word < 0 ? -1 : word >= g->words;
-    return place_of<DTYPE>(call, g, row + carry, word - carry * g->words);
-}
-
-/* The bits of the sample at `time`, of the row or of the state before its first step; zero where
- * there is none. */
+/* The word of x that begins with element `at`: in whole, or what of it is in the array. */
 template <enum dtype DTYPE>
-static inline __device__ unsigned sample(const struct conv1d_call *call, int64_t row, int64_t time)
+static inline __device__ uint4 load(const void *x, const struct grid *g, int64_t at)
 {
-    const struct conv1d *p = &call->p;
-    const int64_t j = conv1d_time(p, time) + p->width - 1; /* of the state */
-    if (time >= 0 && time < p->length)
-        return vector_element<DTYPE>(call->tensor[CONV1D_X], row * (p->length + p->pad) + time);
-    return p->initial && j >= 0 && j < p->width - 1
-               ? vector_element<DTYPE>(call->tensor[CONV1D_INITIAL], row * (p->width - 1) + j)
-               : 0;
-}
-
-template <enum dtype DTYPE>
-static inline __device__ float sample_float(const struct conv1d_call *call, int64_t row,
-                                            int64_t time)
-{
-    const unsigned bits = sample<DTYPE>(call, row, time);
-    return DTYPE == DTYPE_F32 ? bits_float(bits) : vector_pair<DTYPE>(bits).x;
-}
-
-template <enum dtype DTYPE>
-static inline __device__ uint4 load(const struct conv1d_call *call, const struct place *at)
-{
-    const struct conv1d *p = &call->p;
     uint4 word = make_uint4(0, 0, 0, 0);
-    if (!at->inside)
-        return word;
-    if (at->first >= 0 && at->first + VECTOR<DTYPE> <= p->length)
-        return vector_load<DTYPE>(call->tensor[CONV1D_X],
-                                  at->row * (p->length + p->pad) + at->first);
+    if (g->together && at >= 0 && at + VECTOR<DTYPE> <= g->elements)
+        return vector_load<DTYPE>(x, at);
 #pragma unroll
     for (int i = 0; i < VECTOR<DTYPE>; i++)
-        vector_insert<DTYPE>(&word, i, sample<DTYPE>(call, at->row, at->first + i));
+        if (at + i >= 0 && at + i < g->elements)
+            vector_insert<DTYPE>(&word, i, vector_element<DTYPE>(x, at + i));
     return word;
 }
 
-template <enum dtype DTYPE>
-static inline __device__ void store(const struct conv1d_call *call, const struct place *at,
-                                    const float out[])
+/* The window of a word is its elements and, before them or with REVERSE behind them, HALO more,
+ * as they lie in memory; the first belongs to time `time` of a row. What belongs to other rows is
+ * replaced by what the definition has there: initial, or 0. */
+template <enum dtype DTYPE, int HALO>
+static inline __device__ void keep_row(const struct conv1d_call *call, int64_t row, int64_t d,
+                                       int time, float x[])
 {
     const struct conv1d *p = &call->p;
-    const int64_t element = at->row * (p->length + p->pad) + at->first;
-    if (at->first >= 0 && at->first + VECTOR<DTYPE> <= p->length)
-        vector_store<DTYPE>(call->tensor[CONV1D_OUT], element, vector_pack<DTYPE>(out));
-    else
 #pragma unroll
-        for (int i = 0; i < VECTOR<DTYPE>; i++)
-            if (at->first + i >= 0 && at->first + i < p->length)
-                dtype_store(call->tensor[CONV1D_OUT], DTYPE, element + i, out[i]);
+    for (int k = 0; k < VECTOR<DTYPE> + HALO; k++)
+        if (time + k < 0 || time + k >= p->length)
+            x[k] = p->initial ? conv1d_sample_or_zero(p, call->tensor, row / p->channels, d,
+                                                      conv1d_time(p, time + k))
+                              : 0.0f;
 }
 
-/* Outputs of a word from x[0 ... VECTOR+WIDTH-2], the samples in the order of time, of which the
- * first belongs to `time`, by tap[0 ... WIDTH-1] in the same order. */
-template <enum dtype DTYPE, int WIDTH, bool REVERSE, bool SEQUENCES>
-static inline __device__ void sums(const struct conv1d_call *call, const struct place *at,
-                                   int64_t time, const float tap[], float bias, const float x[],
-                                   float out[])
+template <enum dtype DTYPE, int WIDTH, bool REVERSE>
+static inline __device__ void take_filter(const struct conv1d_call *call, place<WIDTH> *to)
 {
-    const int64_t length = call->p.length, b = SEQUENCES ? at->row / call->p.channels : 0;
-    const int32_t *row = (const int32_t *)call->tensor[CONV1D_SEQ_IDX] + b * length;
-    int32_t index[VECTOR<DTYPE> + WIDTH - 1];
+    float tap[WIDTH];
+    conv1d_filter<DTYPE, WIDTH>(&call->p, call->tensor, to->d, tap, &to->bias);
 #pragma unroll
-    for (int i = 0; i < VECTOR<DTYPE> + WIDTH - 1; i++)
-        index[i] = SEQUENCES && time + i >= 0 && time + i < length ? row[time + i] : 0;
+    for (int w = 0; w < WIDTH; w++)
+        to->tap[w] = tap[REVERSE ? WIDTH - 1 - w : w];
+}
+
+/* The word that begins with element `at`; that of an array's ragged end begins outside of it. */
+template <enum dtype DTYPE, int WIDTH, bool REVERSE>
+static inline __device__ place<WIDTH> place_of(const struct conv1d_call *call, const struct grid *g,
+                                               int64_t at)
+{
+    place<WIDTH> to;
+    to.at = at;
+    to.row = divide(at < 0 ? 0 : at, &g->pitch, &to.first);
+    to.first += at < 0 ? (int)at : 0;
+    divide(to.row, &g->channels, &to.d);
+    if (to.row < g->rows)
+        take_filter<DTYPE, WIDTH, REVERSE>(call, &to);
+    return to;
+}
+
+/* Goes `elements` on in memory and, while that is behind the row, to the next; to one at least if
+ * `elements` is 0. */
+template <enum dtype DTYPE, int WIDTH, bool REVERSE>
+static inline __device__ void advance(const struct conv1d_call *call, const struct grid *g,
+                                      int elements, place<WIDTH> *to)
+{
+    const int64_t row = to->row;
+    to->at += elements;
+    to->first += elements;
+    while (to->first >= g->pitch.value || (elements == 0 && to->row == row)) {
+        to->first -= g->pitch.value;
+        to->row++;
+        to->d = to->d + 1 < g->channels.value ? to->d + 1 : 0;
+    }
+    if (to->row != row && to->row < g->rows)
+        take_filter<DTYPE, WIDTH, REVERSE>(call, to);
+}
+
+/* The outputs of a word from its window, whose first element belongs to time `time`. */
+template <enum dtype DTYPE, int WIDTH, bool REVERSE, bool SEQUENCES>
+static inline __device__ void sums(const struct conv1d_call *call, const place<WIDTH> *to, int time,
+                                   const float x[], float out[])
+{
+    const int V = VECTOR<DTYPE>, HALO = WIDTH - 1;
+    const struct conv1d *p = &call->p;
+    int32_t index[V + HALO];
 #pragma unroll
-    for (int i = 0; i < VECTOR<DTYPE>; i++) {
-        const int32_t own = index[REVERSE ? i : i + WIDTH - 1];
-        float pre = bias;
+    for (int k = 0; k < V + HALO; k++)
+        index[k] =
+            SEQUENCES && time + k >= 0 && time + k < p->length
+                ? conv1d_sequence(p, call->tensor, to->row / p->channels, conv1d_time(p, time + k))
+                : 0;
 #pragma unroll
-        for (int j = 0; j < WIDTH; j++)
-            pre = index[i + j] == own ? fmaf(tap[j], x[i + j], pre) : pre;
-        out[i] = conv1d_finish_ex2(&call->p, pre, own);
+    for (int i = 0; i < V; i++) {
+        const int own = REVERSE ? i : i + HALO;
+        out[i] = to->bias;
+#pragma unroll
+        for (int w = 0; w < WIDTH; w++)
+            if (index[i + w] == index[own])
+                out[i] = fmaf(to->tap[w], x[i + w], out[i]);
+    }
+    if (p->act == ACT_SILU)
+#pragma unroll
+        for (int i = 0; i < V; i++)
+            out[i] *= sigmoid_ex2(out[i]);
+#pragma unroll
+    for (int i = 0; i < V; i++)
+        if (index[REVERSE ? i : i + HALO] == -1)
+            out[i] = 0;
+}
+
+/* A word, once for each of its rows; leaves the last of them. */
+template <enum dtype DTYPE, int WIDTH, bool REVERSE, bool SEQUENCES>
+static inline __device__ void convolve_word(const struct conv1d_call *call, const struct grid *g,
+                                            const float window[], place<WIDTH> *to)
+{
+    const int V = VECTOR<DTYPE>, HALO = WIDTH - 1, BEFORE = REVERSE ? 0 : HALO;
+    const int length = (int)call->p.length;
+    for (;;) {
+        const int time = to->first - BEFORE;
+        float x[V + HALO], out[V];
+#pragma unroll
+        for (int k = 0; k < V + HALO; k++)
+            x[k] = window[k];
+        if (time < 0 || time + V + HALO > length)
+            keep_row<DTYPE, HALO>(call, to->row, to->d, time, x);
+        sums<DTYPE, WIDTH, REVERSE, SEQUENCES>(call, to, time, x, out);
+        if (to->first >= 0 && to->first + V <= length)
+            vector_store<DTYPE>(call->tensor[CONV1D_OUT], to->at, vector_pack<DTYPE>(out));
+        else
+#pragma unroll
+            for (int i = 0; i < V; i++)
+                if (to->first + i >= 0 && to->first + i < length)
+                    dtype_store(call->tensor[CONV1D_OUT], DTYPE, to->at + i, out[i]);
+        if (to->first + V <= g->pitch.value || to->row + 1 >= g->rows)
+            return;
+        advance<DTYPE, WIDTH, REVERSE>(call, g, 0, to);
     }
 }
 
+/* What `lane` gives of its word: the HALO elements at its end, or with REVERSE at its beginning. */
+template <enum dtype DTYPE, int HALO, bool REVERSE>
+static inline __device__ uint4 shuffle_halo(uint4 word, int lane)
+{
+    const int each = VECTOR<DTYPE> / 4, words = (HALO + each - 1) / each; /* of 4 bytes */
+    unsigned part[4];
+    memcpy(part, &word, sizeof part);
+#pragma unroll
+    for (int i = 0; i < words; i++) {
+        const int from = REVERSE ? i : 3 - i;
+        part[from] = __shfl_sync(0xffffffffu, part[from], lane);
+    }
+    memcpy(&word, part, sizeof part);
+    return word;
+}
+
 template <enum dtype DTYPE, int WIDTH, bool REVERSE, bool SEQUENCES>
-static __global__ void __launch_bounds__(THREADS)
+static __global__ void __launch_bounds__(THREADS, BLOCKS)
     convolve(const struct conv1d_call call, const struct grid g)
 {
     const int V = VECTOR<DTYPE>, HALO = WIDTH - 1;
-    const struct conv1d *p = &call.p;
-    const enum dtype weights = conv1d_weight_dtype(p);
-    const int lane = (int)threadIdx.x % WARP;
-    const int giver = REVERSE ? 0 : WARP - 1; /* the lane whose words come before those of others */
-    const int64_t start =
-        (thread_index() - lane) * WORDS + lane + (REVERSE ? (WORDS - 1) * WARP : 0);
-    const int64_t edge = REVERSE ? g.words - 1 : 0; /* the word before which a row begins */
-    struct place at[WORDS];
-    uint4 word[WORDS];
-    float carry[WIDTH], tap[WIDTH], bias = 0;
-    int64_t d = 0;
+    const void *const x = call.tensor[CONV1D_X];
+    const int lane = (int)threadIdx.x % WARP, giver = REVERSE ? 0 : WARP - 1;
+    const int64_t at = ((thread_index() - lane) * WORDS + lane) * V - g.phase;
+    const int words = WORDS + (REVERSE && lane == giver ? 1 : 0); /* that the lane needs */
+    uint4 ahead[AHEAD], now, before = make_uint4(0, 0, 0, 0);
 
-    at[0] = place_of<DTYPE>(&call, &g, start / g.words, start % g.words);
+    if (call.p.final) /* cost only: nothing to do without */
+        conv1d_keep_share(&call);
+    now = load<DTYPE>(x, &g, at);
 #pragma unroll
+    for (int k = 0; k < AHEAD; k++)
+        ahead[k] = load<DTYPE>(x, &g, at + (k + 1) * (WARP * V));
+    static_assert(AHEAD < WORDS, "the first loads are of the warp's words");
+    if (!REVERSE && lane == giver)
+        before = load<DTYPE>(x, &g, at - WARP * V);
+    place<WIDTH> to = place_of<DTYPE, WIDTH, REVERSE>(&call, &g, at);
+#pragma unroll 1
     for (int k = 0; k < WORDS; k++) {
-        at[k] = k ? place_next<DTYPE, REVERSE>(&call, &g, &at[k - 1]) : at[0];
-        word[k] = load<DTYPE>(&call, &at[k]);
-    }
-
-    /* What the giver knows: the samples before the warp's first word, later those of its own. */
-    const int64_t row = __shfl_sync(0xffffffffu, at[0].row, WARP - 1 - giver);
-    const int64_t first = __shfl_sync(0xffffffffu, at[0].first, WARP - 1 - giver);
+        float own[V], halo[V], window[V + HALO];
+        const uint4 give = lane != giver ? now : REVERSE ? ahead[0] : before;
+        vector_floats<DTYPE>(now, own);
+        vector_floats<DTYPE>(
+            shuffle_halo<DTYPE, HALO, REVERSE>(give, (lane + (REVERSE ? 1 : WARP - 1)) % WARP),
+            halo);
 #pragma unroll
-    for (int j = 0; j < HALO; j++)
-        carry[j] = lane == giver && row < g.rows
-                       ? sample_float<DTYPE>(&call, row, REVERSE ? first + V + j : first - HALO + j)
-                       : 0.0f;
+        for (int i = 0; i < V; i++)
+            window[REVERSE ? i : i + HALO] = own[i];
 #pragma unroll
-    for (int k = 0; k < WORDS; k++) {
-        float x[V + WIDTH], out[V]; /* HALO samples and the word, or the word and HALO samples */
-        float *const own = REVERSE ? x : x + HALO, *const halo = REVERSE ? x + V : x;
-        vector_floats<DTYPE>(word[k], own);
+        for (int i = 0; i < HALO; i++)
+            window[REVERSE ? V + i : i] = halo[REVERSE ? i : V - HALO + i];
+        before = now;
+        now = ahead[0];
 #pragma unroll
-        for (int j = 0; j < HALO; j++) {
-            const float mine = own[REVERSE ? j : V - HALO + j];
-            halo[j] = __shfl_sync(0xffffffffu, lane == giver ? carry[j] : mine,
-                                  (lane + (REVERSE ? 1 : WARP - 1)) % WARP);
-            carry[j] = mine;
+        for (int i = 0; i + 1 < AHEAD; i++)
+            ahead[i] = ahead[i + 1];
+        if (k + AHEAD + 1 < words) /* cost only: nobody reads it */
+            ahead[AHEAD - 1] = load<DTYPE>(x, &g, at + (k + AHEAD + 1) * (WARP * V));
+        if (to.row < g.rows) {
+            convolve_word<DTYPE, WIDTH, REVERSE, SEQUENCES>(&call, &g, window, &to);
+            advance<DTYPE, WIDTH, REVERSE>(&call, &g, WARP * V, &to);
         }
-        if (!at[k].inside)
-            continue;
-        /* A row's taps are loaded once. */
-        d = k && at[k].row == at[k - 1].row ? d : at[k].row % p->channels;
-        const int64_t time = at[k].first - (REVERSE ? 0 : HALO);
-#pragma unroll
-        for (int j = 0; j < HALO; j++)
-            halo[j] = at[k].word == edge
-                          ? sample_float<DTYPE>(&call, at[k].row, time + (REVERSE ? V : 0) + j)
-                          : halo[j];
-#pragma unroll
-        for (int j = 0; j < WIDTH; j++)
-            tap[j] = k && at[k].row == at[k - 1].row
-                         ? tap[j]
-                         : dtype_load(call.tensor[CONV1D_WEIGHT], weights,
-                                      d * WIDTH + (REVERSE ? HALO - j : j));
-        bias = p->bias && !(k && at[k].row == at[k - 1].row)
-                   ? dtype_load(call.tensor[CONV1D_BIAS], weights, d)
-                   : bias;
-        sums<DTYPE, WIDTH, REVERSE, SEQUENCES>(&call, &at[k], time, tap, bias, x, out);
-        store<DTYPE>(&call, &at[k], out);
     }
-    conv1d_keep_share(&call);
 }
 
-template <enum dtype DTYPE, int WIDTH>
+template <enum dtype DTYPE, int WIDTH, bool REVERSE>
 static int run_shape(const struct conv1d_call &call, void *stream)
 {
     const struct conv1d *p = &call.p;
-    const void *x = call.tensor[CONV1D_X];
-    const int64_t pitch = p->length + p->pad;
-    const bool aligned = pitch % VECTOR<DTYPE> == 0 && vector_phase<DTYPE>(x, 0) == 0;
     struct grid g;
+    g.pitch = divisor_of(p->length + p->pad);
+    g.channels = divisor_of(p->channels);
     g.rows = p->batch * p->channels;
-    g.words = blocks_for(p->length + (aligned ? 0 : VECTOR<DTYPE> - 1), VECTOR<DTYPE>);
-    g.skip_rows = WARP / g.words;
-    g.skip_words = WARP % g.words;
-    const int64_t blocks = blocks_for(g.rows * g.words, THREADS * WORDS);
-    const auto forward =
-        p->seq_idx ? convolve<DTYPE, WIDTH, false, true> : convolve<DTYPE, WIDTH, false, false>;
-    const auto backward =
-        p->seq_idx ? convolve<DTYPE, WIDTH, true, true> : convolve<DTYPE, WIDTH, true, false>;
-    return launch(p->reverse ? backward : forward, blocks, THREADS, 0, stream, call, g);
+    g.elements = g.rows * g.pitch.value;
+    g.phase = vector_phase<DTYPE>(call.tensor[CONV1D_OUT], 0);
+    g.together = vector_phase<DTYPE>(call.tensor[CONV1D_X], 0) == g.phase;
+    const int64_t words = blocks_for(g.elements + g.phase, VECTOR<DTYPE>);
+    return launch(p->seq_idx ? convolve<DTYPE, WIDTH, REVERSE, true>
+                             : convolve<DTYPE, WIDTH, REVERSE, false>,
+                  blocks_for(words, WORDS * THREADS), THREADS, 0, stream, call, g);
 }
 
 static int run(const void *problem, void *const tensor[], void *, void *stream)
@@ -229,7 +261,10 @@ static int run(const void *problem, void *const tensor[], void *, void *stream)
     const struct conv1d_call call = conv1d_pack(problem, tensor);
     return conv1d_for_dtype(call.p.dtype, [&](auto dtype) {
         return conv1d_for_width(call.p.width, [&](auto width) {
-            return run_shape<decltype(dtype)::value, decltype(width)::value>(call, stream);
+            const enum dtype DTYPE = decltype(dtype)::value;
+            const int WIDTH = decltype(width)::value;
+            return call.p.reverse ? run_shape<DTYPE, WIDTH, true>(call, stream)
+                                  : run_shape<DTYPE, WIDTH, false>(call, stream);
         });
     });
 }
