@@ -11,15 +11,17 @@
 #define SSMBENCH_CONV1D_CHANNELS_CUH
 
 #include "../device/async.cuh"
+#include "../device/divide.cuh"
 #include "../device/vector.cuh"
 #include "common.cuh"
 
-enum { OWN = 4, LANES_MAX = 32, LANES_MIN = 4 };
+enum { OWN = 4, LANES_MIN_LOG2 = 2, LANES_MAX_LOG2 = 5 };
 
 struct runs {
-    int64_t count, steps; /* of a sequence; of a run */
-    int64_t columns;
-    int lanes;
+    struct divisor count;   /* of a sequence */
+    struct divisor columns; /* of all channels */
+    int64_t steps;          /* of a run */
+    int lanes, lanes_log2;
 };
 
 /* The channels of a thread: first, first + stride, ...; with NEIGHBOURS there are OWN or none. */
@@ -45,12 +47,13 @@ struct stretch {
 static inline struct runs runs_of(const struct conv1d *p, int64_t steps)
 {
     struct runs r;
-    r.lanes = LANES_MIN;
-    while (r.lanes < LANES_MAX && r.lanes * OWN < p->channels)
-        r.lanes *= 2;
-    r.columns = blocks_for(p->channels, r.lanes * OWN);
+    r.lanes_log2 = LANES_MIN_LOG2;
+    while (r.lanes_log2 < LANES_MAX_LOG2 && (OWN << r.lanes_log2) < p->channels)
+        r.lanes_log2++;
+    r.lanes = 1 << r.lanes_log2;
+    r.columns = divisor_of(blocks_for(p->channels, r.lanes * OWN));
     r.steps = blocks_for(p->length, blocks_for(p->length, steps));
-    r.count = blocks_for(p->length, r.steps);
+    r.count = divisor_of(blocks_for(p->length, r.steps));
     return r;
 }
 
@@ -76,22 +79,61 @@ static inline __device__ struct channels channels_of(const struct conv1d *p, con
     return c;
 }
 
-/* Of a channel that is not there, those of the last. */
-template <enum dtype DTYPE, int WIDTH>
+/* COUNT parameters of the type from element `first` on, in words where they begin at one. */
+template <enum dtype DTYPE, int COUNT>
+static inline __device__ void load_parameters(const void *array, int64_t first, float out[COUNT])
+{
+    if (vector_phase<DTYPE>(array, first) % OWN == 0) { /* cost only: the other does the same */
+#pragma unroll
+        for (int i = 0; i < COUNT; i += OWN)
+            vector_floats<DTYPE, OWN>(vector_load<DTYPE, OWN>(array, first + i), out + i);
+    } else {
+#pragma unroll
+        for (int i = 0; i < COUNT; i++)
+            out[i] = dtype_load(array, DTYPE, first + i);
+    }
+}
+
+/* The parameters of a thread's channels; of a channel that is not there, those of the last. */
+template <enum dtype DTYPE, bool NEIGHBOURS, int WIDTH>
+static inline __device__ filter<WIDTH> filter_in(const struct conv1d *p, void *const tensor[],
+                                                 const struct channels *c)
+{
+    const void *const weight = tensor[CONV1D_WEIGHT], *const bias = tensor[CONV1D_BIAS];
+    float tap[OWN * WIDTH];
+    filter<WIDTH> f;
+    if (NEIGHBOURS) {
+        const int64_t d = min(c->first, p->channels - OWN);
+        load_parameters<DTYPE, OWN * WIDTH>(weight, d * WIDTH, tap);
+        if (p->bias)
+            load_parameters<DTYPE, OWN>(bias, d, f.bias);
+    } else {
+#pragma unroll
+        for (int j = 0; j < OWN; j++) {
+            const int64_t d = min(c->first + j * c->stride, p->channels - 1);
+#pragma unroll
+            for (int w = 0; w < WIDTH; w++)
+                tap[j * WIDTH + w] = dtype_load(weight, DTYPE, d * WIDTH + w);
+            if (p->bias)
+                f.bias[j] = dtype_load(bias, DTYPE, d);
+        }
+    }
+#pragma unroll
+    for (int j = 0; j < OWN; j++) {
+        f.bias[j] = p->bias ? f.bias[j] : 0.0f;
+#pragma unroll
+        for (int w = 0; w < WIDTH; w++)
+            f.weight[w][j] = tap[j * WIDTH + w];
+    }
+    return f;
+}
+template <enum dtype DTYPE, bool NEIGHBOURS, int WIDTH>
 static inline __device__ filter<WIDTH> filter_of(const struct conv1d *p, void *const tensor[],
                                                  const struct channels *c)
 {
-    filter<WIDTH> f;
-#pragma unroll
-    for (int j = 0; j < OWN; j++) {
-        float tap[WIDTH];
-        conv1d_filter<DTYPE, WIDTH>(p, tensor, min(c->first + j * c->stride, p->channels - 1), tap,
-                                    &f.bias[j]);
-#pragma unroll
-        for (int w = 0; w < WIDTH; w++)
-            f.weight[w][j] = tap[w];
-    }
-    return f;
+    return DTYPE == DTYPE_F32 || p->weights == WEIGHTS_F32
+               ? filter_in<DTYPE_F32, NEIGHBOURS, WIDTH>(p, tensor, c)
+               : filter_in<DTYPE, NEIGHBOURS, WIDTH>(p, tensor, c);
 }
 
 /* Run number `number` of all, for channels from `first` on. */
@@ -99,8 +141,9 @@ static inline __device__ struct stretch stretch_of(const struct conv1d *p, const
                                                    int64_t number, int64_t first)
 {
     struct stretch s;
-    s.b = number / r->count;
-    s.start = number % r->count * r->steps;
+    int run;
+    s.b = divide(number, &r->count, &run);
+    s.start = run * r->steps;
     s.origin = conv1d_at(p, s.b, first, conv1d_time(p, s.start));
     s.pitch = (p->channels + p->pad) * (p->reverse ? -1 : 1);
     s.steps = (int)min(r->steps, p->length - s.start);
@@ -137,22 +180,27 @@ static inline __device__ void channels_store(void *array, const struct channels 
     }
 }
 
-/* The samples of the thread's channels at `step`, before the sequence or in it; those of the last
- * channel where there is none. */
-template <enum dtype DTYPE>
-static inline __device__ void channels_sample(const struct conv1d *p, void *const tensor[],
-                                              const struct channels *c, int64_t b, int64_t step,
-                                              float x[OWN])
+/* The WIDTH-1 samples before a run, of the thread's channels; of a channel that is not there, those
+ * of the last. */
+template <enum dtype DTYPE, bool NEIGHBOURS, int WIDTH>
+static inline __device__ void channels_before(const struct conv1d *p, void *const tensor[],
+                                              const struct channels *c, const struct stretch *s,
+                                              float x[][OWN])
 {
-    const bool within = step >= 0;
-    const void *const from = tensor[within ? CONV1D_X : CONV1D_INITIAL];
+    const int HALO = WIDTH - 1;
+    if (NEIGHBOURS && s->start >= HALO && c->count) { /* cost only: the other does the same */
 #pragma unroll
-    for (int j = 0; j < OWN; j++) {
-        const int64_t d = min(c->first + j * c->stride, p->channels - 1);
-        const int64_t at = within ? conv1d_at(p, b, d, conv1d_time(p, step))
-                                  : conv1d_state_at(p, b, d, step + p->width - 1);
-        x[j] = within || p->initial ? dtype_load(from, DTYPE, at) : 0.0f;
+        for (int k = 0; k < HALO; k++)
+            vector_floats<DTYPE, OWN>(
+                vector_load<DTYPE, OWN>(tensor[CONV1D_X], s->origin - (HALO - k) * s->pitch), x[k]);
+        return;
     }
+#pragma unroll
+    for (int k = 0; k < HALO; k++)
+#pragma unroll
+        for (int j = 0; j < OWN; j++)
+            x[k][j] = conv1d_sample(p, tensor, s->b, min(c->first + j * c->stride, p->channels - 1),
+                                    s->start - HALO + k);
 }
 
 #endif

@@ -9,16 +9,15 @@
  *            uses: cp.async, no barrier. Step by step: g from the last `width` samples, its
  *            products with them, then dx of width-1 steps before from the last `width` of g. A run
  *            goes on for the width-1 steps behind it, for their g.
- * Cost       bytes: conv1d_bwd's; of 64 steps of a run, x of 6 and dout of 3 more, from caches as a
- *            rule. Workspace: 4 bytes for each sum and block.
- * Error      f32 1e-6 at worst. Order of the sums: steps of a run, ascending; runs of a block,
- *            ascending; then partial.cuh.
- * Source     written from the definition.
+ * Cost       bytes: conv1d_bwd's; of 128 steps of a run, x of 6 and dout of 3 more, from caches as
+ * a rule. Workspace: 4 bytes for each sum and block. Error      f32 1e-6 at worst. Order of the
+ * sums: steps of a run, ascending; runs of a block, ascending; then partial.cuh. Source     written
+ * from the definition.
  */
 #include "../conv1d/channels.cuh"
 #include "partial.cuh"
 
-enum { THREADS = 128, RUN = 64, DEPTH = 8, BLOCKS = 4 };
+enum { THREADS = 128, RUN = 128, DEPTH = 8, BLOCKS = 4 };
 
 /* What a thread has; steps are numbered from the first of its run. */
 template <int WIDTH>
@@ -163,13 +162,12 @@ static inline __device__ void walk_run(const struct conv1d_bwd_call *call, words
 #pragma unroll
     for (int i = 0; i < DEPTH - 1; i++)
         start_step<DTYPE, NEIGHBOURS>(call, own, i, ring);
+    channels_before<DTYPE, NEIGHBOURS, WIDTH>(&call->p, call->tensor, &own->c, &own->s, w.x + 1);
 #pragma unroll
-    for (int i = 0; i < HALO; i++) {
-        const int64_t step = own->s.start - HALO + i;
-        channels_sample<DTYPE>(&call->p, call->tensor, &own->c, own->s.b, step, w.x[i + 1]);
-        if (SEQ && step >= 0)
-            w.sequence[i + 1] = conv1d_sequence(&call->p, call->tensor, own->s.b, step);
-    }
+    for (int i = 0; i < HALO; i++)
+        if (SEQ && own->s.start - HALO + i >= 0)
+            w.sequence[i + 1] =
+                conv1d_sequence(&call->p, call->tensor, own->s.b, own->s.start - HALO + i);
     for (int i = 0; i < own->s.steps + HALO; i += WIDTH)
         if (i >= HALO && i + WIDTH <= safe) /* cost only: the other does the same */
 #pragma unroll
@@ -188,12 +186,15 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     SHARED(words<DTYPE>, ring, [DEPTH]);
     SHARED(float, sums, [OWN][THREADS]);
     const struct conv1d *p = &call.p;
-    const int lane = (int)threadIdx.x % runs.lanes, rows = THREADS / runs.lanes;
-    const int64_t column = blockIdx.x % runs.columns, part = blockIdx.x / runs.columns;
+    let_next_start(); /* cost only: or it starts later */
+    const int lane = (int)(threadIdx.x & (unsigned)(runs.lanes - 1));
+    const int row = (int)(threadIdx.x >> runs.lanes_log2), rows = THREADS >> runs.lanes_log2;
+    int column;
+    const int64_t part = divide(blockIdx.x, &runs.columns, &column);
     share<WIDTH> own;
     own.c = channels_of<NEIGHBOURS>(p, &runs, column, lane);
-    own.f = filter_of<DTYPE, WIDTH>(p, call.tensor, &own.c);
-    own.s = stretch_of(p, &runs, part * rows + threadIdx.x / runs.lanes, own.c.first);
+    own.f = filter_of<DTYPE, NEIGHBOURS, WIDTH>(p, call.tensor, &own.c);
+    own.s = stretch_of(p, &runs, part * rows + row, own.c.first);
     own.known = (int)min(runs.steps + WIDTH - 1, p->length - own.s.start);
     own.plain = (int)min(runs.steps, p->length - own.s.start - (p->final ? WIDTH - 1 : 0));
     for (int k = 0; k <= WIDTH; k++)
@@ -209,14 +210,14 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
         for (int j = 0; j < OWN; j++)
             sums[j][threadIdx.x] = own.sum[k][j];
         __syncthreads(); /* sums k of all runs are written */
-        for (int j = (int)threadIdx.x / runs.lanes; j < OWN; j += rows) {
-            const int64_t first = column * runs.lanes * OWN;
+        for (int j = row; j < OWN; j += rows) {
+            const int64_t first = (int64_t)column * runs.lanes * OWN;
             const int64_t d = first + (NEIGHBOURS ? OWN * lane + j : lane + j * runs.lanes);
             if (d >= p->channels || k >= conv1d_bwd_sums(p))
                 continue;
             float sum = 0;
-            for (int row = 0; row < rows; row++)
-                sum += sums[j][row * runs.lanes + lane];
+            for (int r = 0; r < rows; r++)
+                sum += sums[j][r * runs.lanes + lane];
             partial[partial_at(p, part, k, d)] = sum;
         }
     }
@@ -224,7 +225,7 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
 
 static int64_t parts_of(const struct conv1d *p, const struct runs *runs)
 {
-    return blocks_for(p->batch * runs->count, THREADS / runs->lanes);
+    return blocks_for(p->batch * runs->count.value, THREADS / runs->lanes);
 }
 
 static const char *accepts(const void *problem)
@@ -253,7 +254,8 @@ static int run(const void *problem, void *const tensor[], void *workspace, void 
             return launch(!fit             ? walk<DTYPE, WIDTH, false, true>
                           : call.p.seq_idx ? walk<DTYPE, WIDTH, true, true>
                                            : walk<DTYPE, WIDTH, true, false>,
-                          runs.columns * parts, THREADS, 0, stream, call, runs, (float *)workspace);
+                          runs.columns.value * parts, THREADS, 0, stream, call, runs,
+                          (float *)workspace);
         });
     });
     return error ? error : reduce(call, workspace, parts, stream);

@@ -1,5 +1,6 @@
-/* Sums over batch and length, in two launches: a variant leaves partial sums of `parts` parts in
- * the workspace, as (parts, sums, channels) in fp32; reduce() adds them up.
+/* Sums over batch and length, in two launches: a variant's kernel leaves partial sums of `parts`
+ * parts in the workspace, as (parts, sums, channels) in fp32; reduce() adds them up. If the kernel
+ * calls let_next_start(), without waiting for the launch.
  *
  * Order      thread s of the 16 of a sum adds parts s, s+16, ... in double, in that order; then the
  *            16 are added in ascending order: the same bits in every run, on every GPU.
@@ -33,7 +34,8 @@ static __global__ void __launch_bounds__(REDUCE_SUMS *REDUCE_SLICES)
     const int column = (int)threadIdx.x % REDUCE_SUMS, slice = (int)threadIdx.x / REDUCE_SUMS;
     const int64_t i = (int64_t)blockIdx.x * REDUCE_SUMS + column;
     double sum = 0;
-    if (i < count) { /* GPU only: no load from beyond */
+    wait_for_previous(); /* GPU only: the partial sums are written */
+    if (i < count) {     /* GPU only: no load from beyond */
 #pragma unroll 8
         for (int64_t part = slice; part < parts; part += REDUCE_SLICES)
             sum += (double)partial[part * count + i];
@@ -52,8 +54,8 @@ static inline int reduce(const struct conv1d_bwd_call &call, const void *partial
                          void *stream)
 {
     const int64_t count = conv1d_bwd_sums(&call.p) * call.p.channels;
-    return launch(reduce_parts, blocks_for(count, REDUCE_SUMS), REDUCE_SUMS * REDUCE_SLICES, 0,
-                  stream, call, (const float *)partial, parts);
+    return launch_after(reduce_parts, blocks_for(count, REDUCE_SUMS), REDUCE_SUMS * REDUCE_SLICES,
+                        0, stream, call, (const float *)partial, parts);
 }
 
 #endif

@@ -3,15 +3,16 @@
  * Computes   dx, dweight, dbias and dinitial of reference/conv1d_bwd.h: sums over taps in fp32,
  *            sums over batch and length of at most 16 slices in fp32, then in double.
  * Accepts    width <= 4, channel_first; every other option. Inputs are only read.
- * Layout     words.cuh: a warp takes up to 16 slices of 32 words, from the last to the
- *            first; lane = a word of a slice. Where x, dout and dx lie differently within 16 bytes,
- *            by elements, and so is seq_idx.
- * Algorithm  loads run 3 slices ahead. Of each slice: width-1 samples from the lane before, the
- *            first lane's from the slice before; g, its products with x; width-1 g from the lane
- *            behind, the last lane's from the slice behind; dx. A part that does not end its row
- *            begins with g of the slice behind it. No shared memory.
- * Cost       bytes: conv1d_bwd's, and 3 sectors more for each part of a long row. Workspace: 4
- *            bytes for each sum and part, written and read.
+ * Layout     words.cuh: a warp takes up to 16 slices of 32 words, from the last to the first;
+ *            lane = a word of a slice. Where x, dout and dx lie differently within 16 bytes, by
+ *            elements, and so is seq_idx.
+ * Algorithm  copies run 3 slices ahead, into words of shared memory that only their lane uses:
+ *            cp.async, no barrier. Of each slice: width-1 samples from the lane before, the first
+ *            lane's from the slice before; g, its products with x; width-1 g from the lane behind,
+ *            the last lane's from the slice behind; dx. A part that does not end its row begins
+ *            with g of the slice behind it.
+ * Cost       bytes: conv1d_bwd's, and 3 sectors more for each part of a long row. About 50
+ *            instructions an output. Workspace: 4 bytes for each sum and part, written and read.
  * Error      f32 1e-6 at worst. Order of the sums: a lane's steps, slices descending; lanes by a
  *            tree; then partial.cuh.
  * Source     written from the definition.
@@ -19,7 +20,7 @@
 #include "partial.cuh"
 #include "words.cuh"
 
-enum { THREADS = 128, DEPTH = 3, EACH = 16, WARPS_ENOUGH = 4096, BLOCKS = 4 };
+enum { THREADS = 128, DEPTH = 4, EACH = 16, WARPS_ENOUGH = 4096, BLOCKS = 5 };
 
 /* What a lane keeps of its channel. */
 template <int WIDTH>
@@ -28,27 +29,40 @@ struct channel {
     float sum[WIDTH + 1]; /* of dweight, then dbias */
 };
 
-/* A slice on its way. */
-struct pair {
-    uint4 x, dout;
+/* What a block has of a slice in shared memory; a lane's words are its own. */
+struct ring {
+    uint4 x[THREADS], dout[THREADS];
 };
 
-/* Of a slice before the part, the last lane's samples; of one behind it, the first lane's word. */
-template <enum dtype DTYPE, bool LONG, bool REVERSE>
-static inline __device__ struct pair load_pair(const struct conv1d_bwd_call *call,
-                                               const struct words *words, const struct share *s,
-                                               int slice)
+static inline __device__ struct ring *ring_of(struct ring *ring, int slice)
 {
-    const struct conv1d *p = &call->p;
-    const struct word word = word_of<DTYPE, LONG, REVERSE>(p, words, s, slice);
-    struct pair pair = {make_uint4(0, 0, 0, 0), make_uint4(0, 0, 0, 0)};
-    const bool within = slice >= s->first && slice < s->end;
-    if (within || /* GPU only: others load from beyond */
-        (LONG && (slice < s->first ? slice >= 0 && s->lane == WARP - 1 : s->lane == 0)))
-        pair.x = word_load<DTYPE, REVERSE>(p, call->tensor[CONV1D_BWD_X], &word);
-    if (within || (LONG && slice >= s->end && s->lane == 0))
-        pair.dout = word_load<DTYPE, REVERSE>(p, call->tensor[CONV1D_BWD_DOUT], &word);
-    return pair;
+    return &ring[slice & (DEPTH - 1)];
+}
+
+/* Starts to fetch a slice: a group of copies. Of the slice before the part, the last lane's
+ * samples, zeros where the row begins; of the one behind it, the first lane's word; nothing of
+ * others. */
+template <enum dtype DTYPE, bool LONG, bool REVERSE>
+static inline __device__ void start_slice(const struct conv1d_bwd_call *call,
+                                          const struct words *words, const struct share *s,
+                                          int slice, int64_t at, struct ring *ring)
+{
+    const void *const x = call->tensor[CONV1D_BWD_X], *const dout = call->tensor[CONV1D_BWD_DOUT];
+    struct ring *const to = ring_of(ring, slice);
+    if (LONG && share_inside(s, slice)) { /* cost only: the other does the same */
+        const int64_t bytes = at * (16 / VECTOR<DTYPE>);
+        copy_async<16>(&to->x[threadIdx.x], (const char *)x + bytes);
+        copy_async<16>(&to->dout[threadIdx.x], (const char *)dout + bytes);
+    } else {
+        const struct word word = word_of<DTYPE, LONG, REVERSE>(&call->p, words, s, slice);
+        const bool within = slice >= s->first && slice < s->end, behind = slice >= s->end;
+        const bool edge = LONG && slice >= s->first - 1 && s->lane == (behind ? 0 : WARP - 1);
+        if (within || edge)
+            word_fetch<DTYPE, REVERSE>(&call->p, x, &word, &to->x[threadIdx.x]);
+        if (within || (edge && behind))
+            word_fetch<DTYPE, REVERSE>(&call->p, dout, &word, &to->dout[threadIdx.x]);
+    }
+    copy_async_commit();
 }
 
 /* dout of a word becomes g. */
@@ -127,24 +141,30 @@ static inline __device__ void store_dx(const struct conv1d_bwd_call *call, int64
 template <enum dtype DTYPE, int WIDTH, bool LONG, bool SEQ, bool REVERSE, bool INSIDE>
 static inline __device__ void take_slice(const struct conv1d_bwd_call *call,
                                          const struct words *words, const struct share *s,
-                                         int slice, const struct pair *now, uint4 x_before,
-                                         float behind[], channel<WIDTH> *c)
+                                         int slice, int64_t at, struct ring *ring, float behind[],
+                                         channel<WIDTH> *c)
 {
     const int V = VECTOR<DTYPE>, HALO = WIDTH - 1;
     const struct conv1d *p = &call->p;
     const int64_t b = LONG ? s->b : slice;
-    const struct word word = word_of<DTYPE, LONG, REVERSE>(p, words, s, slice);
+    struct word word;
     float x[V + HALO], g[V + HALO], before[V];
     int32_t sequence[V + 2 * HALO];
-    word_floats<DTYPE, REVERSE>(now->x, x + HALO);
-    word_floats<DTYPE, REVERSE>(now->dout, g);
-    word_floats<DTYPE, REVERSE>(x_before, before);
+    if (INSIDE) {
+        word.first = slice * (WARP * V) + s->own * V - s->lead;
+        word.at = at;
+    } else {
+        word = word_of<DTYPE, LONG, REVERSE>(p, words, s, slice);
+    }
+    word_floats<DTYPE, REVERSE>(ring_of(ring, slice)->x[threadIdx.x], x + HALO);
+    word_floats<DTYPE, REVERSE>(ring_of(ring, slice)->dout[threadIdx.x], g);
+    word_floats<DTYPE, REVERSE>(ring_of(ring, slice - 1)->x[threadIdx.x], before);
     if (SEQ) /* cost only: nobody else reads them */
         word_sequences<V + 2 * HALO>(p, call->tensor, b, word.first - HALO, sequence);
 #pragma unroll
     for (int j = 0; j < HALO; j++) {
         const float send = LONG && s->lane == WARP - 1 ? before[V - HALO + j] : x[V + j];
-        x[j] = __shfl_sync(ALL_LANES, send, (s->lane + WARP - 1) % WARP);
+        x[j] = __shfl_sync(ALL_LANES, send, (s->lane + WARP - 1) & (WARP - 1));
     }
     if (!INSIDE)
         word_begin<DTYPE, HALO>(p, call->tensor, s, b, &word, x);
@@ -153,7 +173,7 @@ static inline __device__ void take_slice(const struct conv1d_bwd_call *call,
     for (int j = 0; j < HALO; j++) {
         const float send = LONG && s->lane == 0 ? behind[j] : g[j];
         behind[j] = g[j];
-        g[V + j] = __shfl_sync(ALL_LANES, send, (s->lane + 1) % WARP);
+        g[V + j] = __shfl_sync(ALL_LANES, send, (s->lane + 1) & (WARP - 1));
         if (!LONG && s->own == words->lanes - 1)
             g[V + j] = 0;
     }
@@ -171,37 +191,34 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     walk(const struct conv1d_bwd_call call, const struct words words, float *partial)
 {
     const struct conv1d *p = &call.p;
+    const int STRIDE = SLICE_STRIDE<DTYPE, REVERSE>;
+    SHARED(struct ring, ring, [DEPTH]);
     struct share s;
     channel<WIDTH> c;
-    struct pair ahead[DEPTH];
     float behind[WIDTH] = {0};
 
+    let_next_start(); /* cost only: or it starts later */
     if (!share_of<DTYPE, LONG, REVERSE>(p, &words, &s))
         return; /* the whole warp */
     const int last = LONG && s.end < words.slices ? s.end : s.end - 1;
-#pragma unroll
-    for (int k = 0; k < DEPTH; k++)
-        ahead[k] = load_pair<DTYPE, LONG, REVERSE>(&call, &words, &s, last - k);
+    int64_t at = s.at + (int64_t)last * STRIDE;
+    for (int k = 0; k < DEPTH - 1; k++)
+        start_slice<DTYPE, LONG, REVERSE>(&call, &words, &s, last - k, at - k * STRIDE, ring);
 #pragma unroll
     for (int k = 0; k <= WIDTH; k++)
         c.sum[k] = 0;
     conv1d_filter<DTYPE, WIDTH>(p, call.tensor, min(s.d, p->channels - 1), c.tap, &c.bias);
-    for (int top = last; top >= s.first; top -= DEPTH) {
-#pragma unroll
-        for (int k = 0; k < DEPTH; k++) {
-            const int slice = top - k;
-            const struct pair now = ahead[k];
-            if (slice < s.first)
-                break;
-            const uint4 before = ahead[(k + 1) % DEPTH].x;
-            ahead[k] = load_pair<DTYPE, LONG, REVERSE>(&call, &words, &s, slice - DEPTH);
-            if (LONG && slice >= s.inside_first && slice < s.inside_end)
-                take_slice<DTYPE, WIDTH, LONG, SEQ, REVERSE, true>(&call, &words, &s, slice, &now,
-                                                                   before, behind, &c);
-            else
-                take_slice<DTYPE, WIDTH, LONG, SEQ, REVERSE, false>(&call, &words, &s, slice, &now,
-                                                                    before, behind, &c);
-        }
+#pragma unroll 1
+    for (int slice = last; slice >= s.first; slice--, at -= STRIDE) {
+        start_slice<DTYPE, LONG, REVERSE>(&call, &words, &s, slice - (DEPTH - 1),
+                                          at - (DEPTH - 1) * STRIDE, ring);
+        copy_async_wait<DEPTH - 2>();        /* this slice and the one before it */
+        if (LONG && share_inside(&s, slice)) /* cost only: the other does the same */
+            take_slice<DTYPE, WIDTH, LONG, SEQ, REVERSE, true>(&call, &words, &s, slice, at, ring,
+                                                               behind, &c);
+        else
+            take_slice<DTYPE, WIDTH, LONG, SEQ, REVERSE, false>(&call, &words, &s, slice, at, ring,
+                                                                behind, &c);
     }
 #pragma unroll
     for (int k = 0; k <= WIDTH; k++) {

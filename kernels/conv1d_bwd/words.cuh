@@ -15,6 +15,7 @@
 #define SSMBENCH_CONV1D_BWD_WORDS_CUH
 
 #include "../conv1d/common.cuh"
+#include "../device/async.cuh"
 #include "../device/divide.cuh"
 #include "../device/vector.cuh"
 
@@ -35,7 +36,8 @@ struct words {
 /* The part of a warp, and the channel of one of its lanes. */
 struct share {
     int64_t part, b, d;           /* b: of the first slice */
-    int64_t row;                  /* of slices of a long row: their first element in memory */
+    int64_t row;                  /* first element of a long row */
+    int64_t at;                   /* element of the lane's word in its slice 0 */
     int first, end;               /* slices */
     int inside_first, inside_end; /* slices of a long row in which no word is special */
     int lead, lane, own;          /* own: among those of its row */
@@ -108,8 +110,8 @@ static inline __device__ bool share_of(const struct conv1d *p, const struct word
 {
     const int V = VECTOR<DTYPE>;
     int column, part;
-    s->lane = (int)threadIdx.x % WARP;
-    s->own = s->lane % w->lanes;
+    s->lane = (int)(threadIdx.x % WARP);
+    s->own = s->lane & (w->lanes - 1);
     s->part = divide(thread_index() / WARP, &w->columns, &column);
     s->d = (int64_t)column * (WARP / w->lanes) + s->lane / w->lanes;
     s->inside = s->d < p->channels;
@@ -118,12 +120,23 @@ static inline __device__ bool share_of(const struct conv1d *p, const struct word
     s->end = min(s->first + w->each, w->slices);
     s->row = row_of(p, s->b, s->d);
     s->lead = lead_of<DTYPE, REVERSE>(p, w, s->row);
+    s->at = s->row + (REVERSE ? (int)p->length - V + s->lead - s->own * V : s->own * V - s->lead);
     s->inside_first = max(s->first, s->lead || p->initial ? 1 : 0);
     s->inside_end =
         w->phase < 0
             ? 0
             : min(s->end, ((int)p->length - (p->final ? TAPS_MAX - 1 : 0) + s->lead) / (WARP * V));
     return s->part < w->all_parts;
+}
+
+/* Elements from a slice of a long row to the next. */
+template <enum dtype DTYPE, bool REVERSE>
+static constexpr int SLICE_STRIDE = (REVERSE ? -WARP : WARP) * VECTOR<DTYPE>;
+
+/* Whether no word of the slice is special. */
+static inline __device__ bool share_inside(const struct share *s, int slice)
+{
+    return slice >= s->inside_first && slice < s->inside_end;
 }
 
 /* The lane's word of a slice; one before the first or behind the last is not live. */
@@ -144,23 +157,26 @@ static inline __device__ struct word word_of(const struct conv1d *p, const struc
     return word;
 }
 
-/* Steps of an array that are in the row; others are 0, or those of a neighbour. */
+/* Fetches an array's steps that are in the row; other elements are 0, or those of a neighbour. By
+ * copy_async(), to be waited for, where the word may be loaded in whole. */
 template <enum dtype DTYPE, bool REVERSE>
-static inline __device__ uint4 word_load(const struct conv1d *p, const void *array,
-                                         const struct word *word)
+static inline __device__ void word_fetch(const struct conv1d *p, const void *array,
+                                         const struct word *word, uint4 *to)
 {
     const int V = VECTOR<DTYPE>;
+    if (word->whole) {
+        copy_async<16>(to, (const char *)array + word->at * (16 / V));
+        return;
+    }
     uint4 raw = make_uint4(0, 0, 0, 0);
-    if (word->whole)
-        return vector_load<DTYPE>(array, word->at);
     if (word->live)
 #pragma unroll
         for (int i = 0; i < V; i++) {
-            const int64_t step = word->first + (REVERSE ? V - 1 - i : i);
+            const int step = word->first + (REVERSE ? V - 1 - i : i);
             if (step >= 0 && step < p->length)
                 vector_insert<DTYPE>(&raw, i, vector_element<DTYPE>(array, word->at + i));
         }
-    return raw;
+    *to = raw;
 }
 
 /* To and from the order of steps. */
@@ -189,7 +205,7 @@ static inline __device__ void word_store(const struct conv1d *p, void *array,
     } else if (word->live) {
 #pragma unroll
         for (int i = 0; i < V; i++) {
-            const int64_t step = word->first + (REVERSE ? V - 1 - i : i);
+            const int step = word->first + (REVERSE ? V - 1 - i : i);
             if (step >= 0 && step < p->length)
                 dtype_store(array, DTYPE, word->at + i, memory[i]);
         }

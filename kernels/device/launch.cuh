@@ -30,6 +30,27 @@
 /* Bytes of dynamic shared memory that a kernel gets without asking for more first. */
 enum { SHARED_UNASKED = 48 * 1024 };
 
+/* launch_after() is a launch() of a kernel that goes on from the one before it in the stream: on a
+ * GPU of compute capability 9.0 or more it may start while that one runs, once all of its blocks
+ * have called let_next_start(), and its threads have to call wait_for_previous() before they read
+ * what that one writes, or write anything. Elsewhere the three are launch() and nothing. */
+#define launch_after(...) launch_after_named(#__VA_ARGS__, __VA_ARGS__)
+
+static inline __device__ void let_next_start(void)
+{
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
+/* Returns when all blocks of the kernel before have ended and what they wrote can be read. */
+static inline __device__ void wait_for_previous(void)
+{
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 template <typename... Parameters, typename... Arguments>
 static inline int launch_named(const char *call, void (*kernel)(Parameters...), int64_t blocks,
                                int threads, size_t shared_bytes, void *stream,
@@ -55,6 +76,35 @@ static inline int launch_named(const char *call, void (*kernel)(Parameters...), 
         call, {(unsigned)blocks, 1, 1}, {(unsigned)threads, 1, 1}, shared_bytes,
         [](void *b) { (*(decltype(body) *)b)(); }, &body);
 #endif
+}
+
+template <typename... Parameters, typename... Arguments>
+static inline int launch_after_named(const char *call, void (*kernel)(Parameters...),
+                                     int64_t blocks, int threads, size_t shared_bytes, void *stream,
+                                     Arguments... arguments)
+{
+#ifdef __CUDACC__
+    int device = 0, major = 0;
+    cudaError_t error = cudaGetDevice(&device);
+    if (!error)
+        error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+    if (error)
+        return error;
+    if (major >= 9 && shared_bytes <= SHARED_UNASKED && blocks > 0 && blocks <= INT32_MAX) {
+        cudaLaunchAttribute attribute = {};
+        attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+        attribute.val.programmaticStreamSerializationAllowed = 1;
+        cudaLaunchConfig_t config = {};
+        config.gridDim = dim3((unsigned)blocks);
+        config.blockDim = dim3((unsigned)threads);
+        config.dynamicSmemBytes = shared_bytes;
+        config.stream = (cudaStream_t)stream;
+        config.attrs = &attribute;
+        config.numAttrs = 1;
+        return cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
+    }
+#endif
+    return launch_named(call, kernel, blocks, threads, shared_bytes, stream, arguments...);
 }
 
 /* Blocks of `size` that cover `count`. */
