@@ -14,14 +14,6 @@ static inline __device__ float conv1d_finish_ex2(const struct conv1d *p, float p
     return sequence == -1 ? 0.0f : out;
 }
 
-/* silu'(v) in few instructions, to 2e-7 of its largest value. Its factor 1 - sigmoid(v) counts as
- * a part of 1 + v*(1 - sigmoid(v)): what its rounding loses is lost there anyway. */
-static inline __device__ float silu_slope_ex2(float v)
-{
-    const float s = sigmoid_ex2(v);
-    return s * fmaf(v, 1.0f - s, 1.0f);
-}
-
 /* This thread's share of `final`, which all threads of a kernel write together. */
 static inline __device__ void conv1d_keep_share(const struct conv1d_call *call)
 {

@@ -89,7 +89,7 @@ static inline __device__ place<WIDTH> place_of(const struct conv1d_call *call, c
     to.row = divide(at < 0 ? 0 : at, &g->pitch, &to.first);
     to.first += at < 0 ? (int)at : 0;
     divide(to.row, &g->channels, &to.d);
-    if (to.row < g->rows)
+    if (to.row < g->rows) /* GPU only: no load from beyond */
         take_filter<DTYPE, WIDTH, REVERSE>(call, &to);
     return to;
 }
@@ -108,7 +108,7 @@ static inline __device__ void advance(const struct conv1d_call *call, const stru
         to->row++;
         to->d = to->d + 1 < g->channels.value ? to->d + 1 : 0;
     }
-    if (to->row != row && to->row < g->rows)
+    if (to->row != row && to->row < g->rows) /* GPU only: no load from beyond */
         take_filter<DTYPE, WIDTH, REVERSE>(call, to);
 }
 
@@ -158,7 +158,7 @@ static inline __device__ void convolve_word(const struct conv1d_call *call, cons
 #pragma unroll
         for (int k = 0; k < V + HALO; k++)
             x[k] = window[k];
-        if (time < 0 || time + V + HALO > length)
+        if (time < 0 || time + V + HALO > length) /* cost only: else nothing to replace */
             keep_row<DTYPE, HALO>(call, to->row, to->d, time, x);
         sums<DTYPE, WIDTH, REVERSE, SEQUENCES>(call, to, time, x, out);
         if (to->first >= 0 && to->first + V <= length)
@@ -208,7 +208,7 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     for (int k = 0; k < AHEAD; k++)
         ahead[k] = load<DTYPE>(x, &g, at + (k + 1) * (WARP * V));
     static_assert(AHEAD < WORDS, "the first loads are of the warp's words");
-    if (!REVERSE && lane == giver)
+    if (!REVERSE && lane == giver) /* cost only: nobody else reads it */
         before = load<DTYPE>(x, &g, at - WARP * V);
     place<WIDTH> to = place_of<DTYPE, WIDTH, REVERSE>(&call, &g, at);
 #pragma unroll 1

@@ -16,6 +16,7 @@
  */
 #include "../conv1d/channels.cuh"
 #include "partial.cuh"
+#include "slope.cuh"
 
 enum { THREADS = 128, RUN = 128, DEPTH = 8, BLOCKS = 4 };
 

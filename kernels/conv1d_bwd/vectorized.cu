@@ -18,6 +18,7 @@
  * Source     written from the definition.
  */
 #include "partial.cuh"
+#include "slope.cuh"
 #include "words.cuh"
 
 enum { THREADS = 128, DEPTH = 4, EACH = 16, WARPS_ENOUGH = 4096, BLOCKS = 5 };
