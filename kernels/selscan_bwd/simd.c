@@ -33,7 +33,7 @@ static inline __attribute__((always_inline)) floats decay(const struct tile *k, 
                                                           int64_t v, int64_t i, bool full,
                                                           floats *whole)
 {
-    if (full)
+    if (full) /* cost only: else it is the same in all states */
         return simd_decay(k->delta[c][i] * k->A[c][v], whole);
     *whole = simd_all(k->whole[c][i]);
     return simd_all(k->rest[c][i]);
@@ -145,27 +145,19 @@ static void begin(struct tile *k, float *saved)
     const struct selscan *p = &k->call->in.p;
     const struct block *block = k->block;
     const float *A = k->call->tensor[SELSCAN_BWD_A];
+    const float *initial = k->call->tensor[SELSCAN_BWD_INITIAL];
+    const float *dfinal = k->call->tensor[SELSCAN_BWD_DFINAL];
     memset(k->dA, 0, sizeof k->dA);
     memset(k->dD, 0, sizeof k->dD);
     memset(k->ddelta_bias, 0, sizeof k->ddelta_bias);
-    for (int64_t v = 0; v < k->vectors; v++) {
-        const int64_t row = block->b * p->channels + block->d;
-        const struct simd_tile full = states(k, SELSCAN_BWD_A, block->d, v);
-        const struct simd_tile initial = states(k, SELSCAN_BWD_INITIAL, row, v);
-        const struct simd_tile dfinal = states(k, SELSCAN_BWD_DFINAL, row, v);
-        floats h[BLOCK] = {{0}}, dh[BLOCK] = {{0}}, rows[BLOCK];
-        if (initial.array)
-            simd_load_tile(&initial, h);
-        if (dfinal.array)
-            simd_load_tile(&dfinal, dh);
-        if (p->a == A_FULL)
-            simd_load_tile(&full, rows);
-        for (int64_t c = 0; c < block->channels; c++) {
-            k->A[c][v] = p->a == A_FULL ? rows[c] : simd_all(A[block->d + c]);
-            k->dh[c][v] = dh[c];
-            store(saved + (c * k->vectors + v) * LANES, h[c]);
+    for (int64_t c = 0; c < block->channels; c++)
+        for (int64_t v = 0; v < k->vectors; v++) {
+            const int64_t d = block->d + c, row = block->b * p->channels + d;
+            k->A[c][v] = p->a == A_FULL ? load_states(k, A, d, v) : simd_all(A[d]);
+            k->dh[c][v] = dfinal ? load_states(k, dfinal, row, v) : simd_all(0);
+            store(saved + (c * k->vectors + v) * LANES,
+                  initial ? load_states(k, initial, row, v) : simd_all(0));
         }
-    }
 }
 
 /* What passes out of the first step, and the shares of the channels. */
@@ -173,15 +165,12 @@ static void end(const struct tile *k, const struct sums *s)
 {
     const struct selscan *p = &k->call->in.p;
     const int64_t row = k->block->b * p->channels + k->block->d;
-    for (int64_t v = 0; v < k->vectors && p->initial; v++) {
-        const struct simd_tile dinitial = states(k, SELSCAN_BWD_DINITIAL, row, v);
-        floats dh[BLOCK];
-        for (int64_t c = 0; c < BLOCK; c++)
-            dh[c] = k->dh[c][v];
-        simd_store_tile(&dinitial, dh);
-    }
-    for (int64_t c = 0; c < k->block->channels; c++)
+    for (int64_t c = 0; c < k->block->channels; c++) {
+        for (int64_t v = 0; v < k->vectors && p->initial; v++)
+            simd_store(k->call->tensor[SELSCAN_BWD_DINITIAL], DTYPE_F32,
+                       (row + c) * p->state + v * LANES, p->state - v * LANES, k->dh[c][v]);
         sums_keep(p, sums_share(p, s, 0, row + c), k->dA[c], k->dD[c], k->ddelta_bias[c]);
+    }
 }
 
 /* All tiles of a block; `saved` is for its states before each. */

@@ -32,24 +32,16 @@ static inline void store(float *to, floats value)
     simd_store(to, DTYPE_F32, 0, LANES, value);
 }
 
-/* Vector v of the states of each channel, in a tensor with the shape of A or initial, of which the
- * block's first channel is row `row`. */
-static inline struct simd_tile states(const struct tile *k, enum selscan_bwd_tensor tensor,
-                                      int64_t row, int64_t v)
+/* Vector v of the states of row `row`, in a tensor with the shape of A or initial. */
+static inline floats load_states(const struct tile *k, const float *from, int64_t row, int64_t v)
 {
-    const int64_t state = k->call->in.p.state, left = state - v * LANES;
-    return (struct simd_tile){.array = k->call->tensor[tensor],
-                              .dtype = DTYPE_F32,
-                              .first = row * state + v * LANES,
-                              .lane_stride = 1,
-                              .row_stride = state,
-                              .lanes = left < LANES ? left : LANES,
-                              .rows = k->block->channels};
+    const int64_t state = k->call->in.p.state;
+    return simd_load(from, DTYPE_F32, row * state + v * LANES, state - v * LANES);
 }
 
 /* Vector v of the states at each time, of B or C. */
-static inline struct simd_tile shared(const struct tile *k, enum selscan_bwd_tensor tensor,
-                                      int64_t v)
+static inline struct simd_tile shared_tile(const struct tile *k, enum selscan_bwd_tensor tensor,
+                                           int64_t v)
 {
     const struct selscan *p = &k->call->in.p;
     const int64_t left = p->state - v * LANES;
@@ -63,8 +55,8 @@ static inline struct simd_tile shared(const struct tile *k, enum selscan_bwd_ten
 }
 
 /* LANES steps from `from` on of each channel, of a tensor like u. */
-static inline struct simd_tile signals(const struct tile *k, enum selscan_bwd_tensor tensor,
-                                       int64_t from)
+static inline struct simd_tile signal_tile(const struct tile *k, enum selscan_bwd_tensor tensor,
+                                           int64_t from)
 {
     const struct selscan *p = &k->call->in.p;
     const int64_t left = k->steps - from;
@@ -81,7 +73,7 @@ static inline void load_signals(const struct tile *k, enum selscan_bwd_tensor te
                                 float out[BLOCK][STEPS])
 {
     for (int64_t from = 0; from < k->steps; from += LANES) {
-        const struct simd_tile tile = signals(k, tensor, from);
+        const struct simd_tile tile = signal_tile(k, tensor, from);
         floats row[BLOCK];
         simd_load_tile(&tile, row);
         for (int64_t c = 0; c < k->block->channels; c++)
@@ -93,7 +85,7 @@ static inline void store_signals(const struct tile *k, enum selscan_bwd_tensor t
                                  float value[BLOCK][STEPS])
 {
     for (int64_t from = 0; from < k->steps; from += LANES) {
-        const struct simd_tile tile = signals(k, tensor, from);
+        const struct simd_tile tile = signal_tile(k, tensor, from);
         floats row[BLOCK];
         for (int64_t c = 0; c < BLOCK; c++)
             row[c] = load(&value[c][from]);
@@ -109,7 +101,7 @@ static inline void prepare(struct tile *k, int64_t step)
     k->steps = p->length - step < STEPS ? p->length - step : STEPS;
     k->t = p->reverse ? p->length - step - k->steps : step;
     for (int64_t v = 0; v < k->vectors; v++) {
-        const struct simd_tile B = shared(k, SELSCAN_BWD_B, v);
+        const struct simd_tile B = shared_tile(k, SELSCAN_BWD_B, v);
         simd_load_tile(&B, k->B[v]);
     }
     load_signals(k, SELSCAN_BWD_U, k->u);
@@ -134,7 +126,7 @@ static inline void prepare_back(struct tile *k)
 {
     const struct selscan *p = &k->call->in.p;
     for (int64_t v = 0; v < k->vectors; v++) {
-        const struct simd_tile C = shared(k, SELSCAN_BWD_C, v);
+        const struct simd_tile C = shared_tile(k, SELSCAN_BWD_C, v);
         simd_load_tile(&C, k->C[v]);
         memset(k->dB[v], 0, sizeof k->dB[v]);
         memset(k->dC[v], 0, sizeof k->dC[v]);
