@@ -9,9 +9,9 @@
  * Cost       bytes: B, C and their sums twice for every channel, from a cache if it holds them.
  *            Exponentials twice. Workspace: 8 bytes for each element of B and 32 channels, 4 for
  *            each element of A and sequence, 4*(length+1)*state a thread.
- * Error      f32 1.7e-6, and 3.6e-6 where a state grows for 16384 steps. Sums over states in index
- *            order, those over channels and sequences as in sums.h.
- * Source     written from the definition; decays in two parts: docs/numerics.md.
+ * Error      f32 2e-6; 5e-6 in dA where its terms cancel, or a state grows for 16384 steps. Sums
+ * over states in index order, those over channels and sequences as in sums.h. Source     written
+ * from the definition; decays in two parts: docs/numerics.md.
  */
 #include "walk.h"
 #include <omp.h>
