@@ -9,7 +9,7 @@
 #include "../kernels/dtype.h"
 #include <stdbool.h>
 
-enum { MAX_RANK = 4, MAX_TENSORS = 16, WHOLE = -1 };
+enum { MAX_RANK = 4, MAX_TENSORS = 24, WHOLE = -1 };
 
 /* int32_t, the type of inputs that hold indices, beside those that the case key `dtype` offers. A
  * kernel reads such a tensor as what its operation's header says it is. */
