@@ -17,7 +17,7 @@ enum { REDUCE_THREADS = 128, REDUCE_SUMS = 32, REDUCE_SLICES = 16 };
 
 struct partial {
     float *dB, *dC;   /* element selscan_bc_at() of block k is k*elements + that */
-    float *sums;      /* partial_dA(), partial_dD(), partial_ddelta_bias() say where */
+    float *sums;      /* partial_dA() and partial_share() say where */
     int64_t elements; /* of B */
     int64_t blocks, parts;
 };
@@ -48,6 +48,16 @@ static inline HOST_DEVICE
 int64_t partial_dD(const struct selscan *p, int64_t part, int64_t d)
 {
     return partial_ddelta_bias(p, part, d) - (p->bias ? p->channels : 0);
+}
+
+/* Keeps dD and ddelta_bias of part `part` and channel d, where they are wanted. */
+static inline __device__ void partial_share(const struct selscan *p, const struct partial *w,
+                                            int64_t part, int64_t d, struct selscan_bwd_share share)
+{
+    if (p->skip)
+        w->sums[partial_dD(p, part, d)] = share.dD;
+    if (p->bias)
+        w->sums[partial_ddelta_bias(p, part, d)] = share.ddelta_bias;
 }
 
 static inline struct partial partial_carve(const struct selscan *p, int64_t blocks, int64_t parts,
