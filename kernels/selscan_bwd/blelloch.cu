@@ -13,8 +13,8 @@
  *            Terms of dB and dC are added to those of the block's channels before by the thread
  *            that owns the step. Sums over time by shuffles. 31 barriers a tile and 4 states.
  * Cost       bytes: selscan_bwd's, plus B and C again for every further channel of a group, and
- *            for partial sums 18*batch*channels*length*state, a ninth of which is workspace, beside
- *            4*state a tile and row. 5 joins a step.
+ *            16*batch*channels*length*state for partial sums, an eighth of which is workspace,
+ *            beside 4*state a tile and row. 3 joins and 2 halves of one a step, whatever the tile.
  *            Parallelism: batch*channels/4 blocks.
  * Error      f32 1e-6 at worst.
  * Source     Blelloch, Prefix sums and their applications, CMU-CS-90-190, section 1.2.

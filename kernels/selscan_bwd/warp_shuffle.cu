@@ -13,10 +13,10 @@
  * first for a*dh behind them; a lane walks its steps forwards for h, and back for dh. Threads then
  *            add the terms of the block's channels in ascending order. One barrier a state.
  * Cost       bytes: selscan_bwd's, plus B and C again for every further channel of a group, and
- *            2*batch*channels*length*state for partial sums written and read. Workspace: half of
- *            that, and 4*state a tile and row. 30 shuffles and 15 joins for 4 steps, 5 more of dA.
- *            Parallelism: batch*channels warps.
- * Error      f32 1e-6 at worst.
+ *            2*batch*channels*length*state for partial sums, half of which is workspace, beside
+ *            4*state a tile and row. 24 joins and 32 shuffles for 4 steps of a state, 5 more for
+ *            dA. Parallelism: batch*channels warps.
+ * Error      f32 2e-6 at worst.
  * Source     Kogge and Stone, A parallel algorithm for the efficient solution of a general class of
  *            recurrence equations, IEEE Trans. Computers C-22 (1973).
  */
