@@ -135,7 +135,7 @@ static __global__ void __launch_bounds__(WARPS *WARP)
         carry[warp][n] = at.inside ? selscan_bwd_dfinal(&call, at.row, n) : 0.0f;
         dA[warp][n] = 0;
     }
-    __syncwarp(); /* carry and dA are there */
+    __syncwarp(); /* GPU only: carry and dA are written; simt orders them by the shuffles too */
     for (int64_t tile = w.count - 1; tile >= 0; tile--) {
         items<ITEMS> s;
         float tile_dA = 0;
