@@ -94,7 +94,29 @@ static inline __device__ void keep_dA(const struct selscan *p, const struct part
         }
 }
 
-/* dh[n] is a*dh of the step behind; dA[n] and `sum` are sums of a stretch. */
+/* C of state n at a step; 0 before the first. */
+template <enum dtype DTYPE>
+static inline __device__ float load_C(const struct selscan_bwd_call *call, int64_t b, int64_t g,
+                                      int64_t n, int64_t step)
+{
+    const struct selscan *p = &call->in.p;
+    return step < 0 ? 0.0f
+                    : dtype_load(call->tensor[SELSCAN_BWD_C], DTYPE,
+                                 selscan_bc_at(p, b, g, n, selscan_time(p, step)));
+}
+
+/* dy of channel d at a step; 0 before the first. */
+template <enum dtype DTYPE>
+static inline __device__ float load_dy(const struct selscan_bwd_call *call, int64_t b, int64_t d,
+                                       int64_t step)
+{
+    const struct selscan *p = &call->in.p;
+    return step < 0 ? 0.0f
+                    : selscan_bwd_dy(call, DTYPE, selscan_at(p, b, d, selscan_time(p, step)));
+}
+
+/* dh[n] is C*dy + a*dh of the step behind, rounded once: it is made a step ahead. dA[n] and `sum`
+ * are sums of a stretch. */
 template <enum dtype DTYPE, int CAPACITY>
 static __global__ void back(const struct selscan_bwd_call call, const struct memory m)
 {
@@ -105,18 +127,20 @@ static __global__ void back(const struct selscan_bwd_call call, const struct mem
     const int64_t b = row / p->channels, d = row % p->channels, g = selscan_group(p, d);
     const float *A = (const float *)call.tensor[SELSCAN_BWD_A];
     struct selscan_bwd_share sum = {0, 0};
-    float dh[CAPACITY], dA[CAPACITY];
+    float dh[CAPACITY], dA[CAPACITY], dy = load_dy<DTYPE>(&call, b, d, p->length - 1);
 
 #pragma unroll(CAPACITY <= 64 ? CAPACITY : 1)
     for (int n = 0; n < CAPACITY; n++) {
-        dh[n] = n < p->state ? selscan_bwd_dfinal(&call, row, n) : 0.0f;
+        dh[n] = n < p->state ? fmaf(load_C<DTYPE>(&call, b, g, n, p->length - 1), dy,
+                                    selscan_bwd_dfinal(&call, row, n))
+                             : 0.0f;
         dA[n] = 0;
     }
     for (int64_t step = p->length - 1; step >= 0; step--) {
         const int64_t t = selscan_time(p, step), at = selscan_at(p, b, d, t);
         const float delta = selscan_delta(&call.in, DTYPE, d, at);
         const float x = delta * dtype_load(call.tensor[SELSCAN_BWD_U], DTYPE, at);
-        const float dy = selscan_bwd_dy(&call, DTYPE, at);
+        const float dy_before = load_dy<DTYPE>(&call, b, d, step - 1);
         const struct decay scalar = decay_of(p->a == A_SCALAR ? delta * A[d] : 0.0f);
         float y = 0, dx = 0, da = 0;
 #pragma unroll(CAPACITY <= 64 ? CAPACITY : 1)
@@ -126,22 +150,22 @@ static __global__ void back(const struct selscan_bwd_call call, const struct mem
                 const struct decay a = p->a == A_SCALAR ? scalar : decay_of(delta * A_n);
                 const int64_t bc = selscan_bc_at(p, b, g, n, t);
                 const float B = dtype_load(call.tensor[SELSCAN_BWD_B], DTYPE, bc);
-                const float C = dtype_load(call.tensor[SELSCAN_BWD_C], DTYPE, bc);
+                const float C = load_C<DTYPE>(&call, b, g, n, step);
                 const float before =
                     step ? m.h[state_at(p, b, step - 1, n, d)] : selscan_initial(&call.in, row, n);
                 float *const h = &m.h[state_at(p, b, step, n, d)];
-                const float gradient = fmaf(C, dy, dh[n]);
-                const float through = selscan_step(before, a, 0, 0) * gradient;
+                const float through = selscan_step(before, a, 0, 0) * dh[n];
 
                 y = fmaf(C, *h, y);
-                dx = fmaf(B, gradient, dx);
+                dx = fmaf(B, dh[n], dx);
                 da = fmaf(A_n, through, da);
                 dA[n] = fmaf(delta, through, dA[n]);
-                dh[n] = selscan_step(gradient, a, 0, 0);
                 *h *= dy;
-                m.dB[state_at(p, b, step, n, d)] = x * gradient;
+                m.dB[state_at(p, b, step, n, d)] = x * dh[n];
+                dh[n] = selscan_step(dh[n], a, load_C<DTYPE>(&call, b, g, n, step - 1), dy_before);
             }
         const struct selscan_bwd_share share = selscan_bwd_finish(&call, DTYPE, d, at, y, dx, da);
+        dy = dy_before;
         sum.dD += share.dD;
         sum.ddelta_bias += share.ddelta_bias;
         if (step % STRETCH == 0) {
