@@ -1,7 +1,5 @@
-#include "selscan.h"
-#include "operation.h"
+#include "selscan_shared.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 static const char *const OFF_ON[] = {"off", "on", NULL};
@@ -23,7 +21,7 @@ static const char *const INPUTS[] = {
         .words = (list), .meaning = (text)                                                         \
     }
 
-static const struct key KEYS[] = {
+const struct key SELSCAN_KEYS[] = {
     SIZE(batch, 1, "sequences"),
     SIZE(channels, 64, "channels of a sequence"),
     SIZE(length, 128, "time steps"),
@@ -46,7 +44,7 @@ static const struct key KEYS[] = {
     {0},
 };
 
-static const char *check(const void *problem, const char **key)
+const char *selscan_check(const void *problem, const char **key)
 {
     const struct selscan *p = problem;
     if (p->channels % p->groups) {
@@ -65,37 +63,80 @@ static const char *check(const void *problem, const char **key)
     return NULL;
 }
 
-static void set(struct tensor *tensor, const char *name, bool present, enum dtype dtype, int rank,
-                const int64_t dim[], int row_axis)
+static struct tensor new_tensor(const char *name, bool present, enum dtype dtype, int row_axis)
 {
-    *tensor = (struct tensor){name, present, false, dtype, rank, {0}, row_axis};
-    for (int axis = 0; axis < rank; axis++)
-        tensor->dim[axis] = dim[axis];
+    return (struct tensor){.name = name, .present = present, .dtype = dtype, .row_axis = row_axis};
+}
+
+struct tensor selscan_u(const struct selscan *p, const char *name, bool present)
+{
+    const bool last = p->layout == CHANNEL_LAST;
+    struct tensor tensor = new_tensor(name, present, (enum dtype)p->dtype, last ? 1 : 2);
+    tensor.rank = 3;
+    tensor.dim[0] = p->batch;
+    tensor.dim[1] = last ? p->length : p->channels;
+    tensor.dim[2] = last ? p->channels : p->length;
+    return tensor;
+}
+
+struct tensor selscan_b(const struct selscan *p, const char *name)
+{
+    const bool last = p->layout == CHANNEL_LAST;
+    struct tensor tensor = new_tensor(name, true, (enum dtype)p->dtype, last ? 1 : 3);
+    tensor.rank = 4;
+    tensor.dim[0] = p->batch;
+    tensor.dim[1] = last ? p->length : p->groups;
+    tensor.dim[2] = last ? p->groups : p->state;
+    tensor.dim[3] = last ? p->state : p->length;
+    return tensor;
+}
+
+struct tensor selscan_a(const struct selscan *p, const char *name)
+{
+    struct tensor tensor = new_tensor(name, true, DTYPE_F32, WHOLE);
+    tensor.rank = p->a == A_SCALAR ? 1 : 2;
+    tensor.dim[0] = p->channels;
+    tensor.dim[1] = p->a == A_SCALAR ? 0 : p->state;
+    return tensor;
+}
+
+struct tensor selscan_parameter(const struct selscan *p, const char *name, bool present)
+{
+    struct tensor tensor = new_tensor(name, present, DTYPE_F32, WHOLE);
+    tensor.rank = 1;
+    tensor.dim[0] = p->channels;
+    return tensor;
+}
+
+struct tensor selscan_state(const struct selscan *p, const char *name, bool present)
+{
+    struct tensor tensor = new_tensor(name, present, DTYPE_F32, 2);
+    tensor.rank = 3;
+    tensor.dim[0] = p->batch;
+    tensor.dim[1] = p->channels;
+    tensor.dim[2] = p->state;
+    return tensor;
+}
+
+void selscan_inputs(const struct selscan *p, struct tensor tensor[])
+{
+    tensor[SELSCAN_U] = selscan_u(p, "u", true);
+    tensor[SELSCAN_DELTA] = selscan_u(p, "delta", true);
+    tensor[SELSCAN_A] = selscan_a(p, "A");
+    tensor[SELSCAN_B] = selscan_b(p, "B");
+    tensor[SELSCAN_C] = selscan_b(p, "C");
+    tensor[SELSCAN_D] = selscan_parameter(p, "D", p->skip);
+    tensor[SELSCAN_Z] = selscan_u(p, "z", p->gate);
+    tensor[SELSCAN_DELTA_BIAS] = selscan_parameter(p, "delta_bias", p->bias);
+    tensor[SELSCAN_INITIAL] = selscan_state(p, "initial", p->initial);
 }
 
 static void tensors(const void *problem, struct tensor tensor[])
 {
     const struct selscan *p = problem;
-    const bool last = p->layout == CHANNEL_LAST;
-    const enum dtype dtype = (enum dtype)p->dtype;
-    const int64_t first_u[] = {p->batch, p->channels, p->length};
-    const int64_t last_u[] = {p->batch, p->length, p->channels};
-    const int64_t first_b[] = {p->batch, p->groups, p->state, p->length};
-    const int64_t last_b[] = {p->batch, p->length, p->groups, p->state};
-    const int64_t *u = last ? last_u : first_u, *b = last ? last_b : first_b;
-    const int64_t a[] = {p->channels, p->state}, h[] = {p->batch, p->channels, p->state};
-
-    set(&tensor[SELSCAN_U], "u", true, dtype, 3, u, last ? 1 : 2);
-    set(&tensor[SELSCAN_DELTA], "delta", true, dtype, 3, u, last ? 1 : 2);
-    set(&tensor[SELSCAN_A], "A", true, DTYPE_F32, p->a == A_SCALAR ? 1 : 2, a, WHOLE);
-    set(&tensor[SELSCAN_B], "B", true, dtype, 4, b, last ? 1 : 3);
-    set(&tensor[SELSCAN_C], "C", true, dtype, 4, b, last ? 1 : 3);
-    set(&tensor[SELSCAN_D], "D", p->skip, DTYPE_F32, 1, a, WHOLE);
-    set(&tensor[SELSCAN_Z], "z", p->gate, dtype, 3, u, last ? 1 : 2);
-    set(&tensor[SELSCAN_DELTA_BIAS], "delta_bias", p->bias, DTYPE_F32, 1, a, WHOLE);
-    set(&tensor[SELSCAN_INITIAL], "initial", p->initial, DTYPE_F32, 3, h, 2);
-    set(&tensor[SELSCAN_OUT], "out", true, dtype, 3, u, last ? 1 : 2);
-    set(&tensor[SELSCAN_FINAL], "final", p->final, DTYPE_F32, 3, h, 2);
+    selscan_inputs(p, tensor);
+    tensor[SELSCAN_OUT] = selscan_u(p, "out", true);
+    tensor[SELSCAN_FINAL] = selscan_state(p, "final", p->final);
     tensor[SELSCAN_OUT].output = tensor[SELSCAN_FINAL].output = true;
     tensor[SELSCAN_FINAL].ends_rows = true;
 }
@@ -127,11 +168,10 @@ static void fill_constant_decay(const struct selscan *p, struct fill fill[])
     fill[SELSCAN_A] = (struct fill){FILL_UNIFORM, -10 * p->decay, -9.9 * p->decay, 0};
 }
 
-static void inputs(const void *problem, struct fill fill[])
+void selscan_fill(const struct selscan *p, struct fill fill[], int count)
 {
-    const struct selscan *p = problem;
     const struct fill bell = {FILL_BELL, 0, 1, 0};
-    for (int i = 0; i < SELSCAN_TENSORS; i++)
+    for (int i = 0; i < count; i++)
         fill[i] = bell;
 
     switch ((enum selscan_inputs)p->inputs) {
@@ -192,10 +232,20 @@ static void inputs(const void *problem, struct fill fill[])
     }
 }
 
+static void inputs(const void *problem, struct fill fill[])
+{
+    selscan_fill(problem, fill, SELSCAN_TENSORS);
+}
+
+double selscan_outputs(const struct selscan *p)
+{
+    return (double)p->batch * (double)p->channels * (double)p->length;
+}
+
 static struct cost cost(const void *problem)
 {
     const struct selscan *p = problem;
-    const double outputs = (double)p->batch * (double)p->channels * (double)p->length;
+    const double outputs = selscan_outputs(p);
     const double updates = outputs * (double)p->state;
     struct tensor tensor[SELSCAN_TENSORS];
     struct cost cost = {0};
@@ -212,14 +262,9 @@ static struct cost cost(const void *problem)
     return cost;
 }
 
-static bool exact(const void *problem)
+bool selscan_exact(const void *problem)
 {
     return ((const struct selscan *)problem)->inputs == INPUTS_INTEGERS;
-}
-
-static double softplus(double x)
-{
-    return x <= (double)SOFTPLUS_THRESHOLD ? log1p(exp(x)) : x;
 }
 
 static double silu(double x)
@@ -227,7 +272,7 @@ static double silu(double x)
     return x / (1 + exp(-x));
 }
 
-static double *allocate(int64_t count)
+double *selscan_doubles(int64_t count)
 {
     double *memory = malloc((size_t)count * sizeof *memory);
     if (!memory)
@@ -235,8 +280,7 @@ static double *allocate(int64_t count)
     return memory;
 }
 
-/* B or C of one batch and group as doubles, [time][state]. */
-static void widen(const struct selscan *p, const void *tensor, int64_t b, int64_t g, double *out)
+void selscan_widen(const struct selscan *p, const void *tensor, int64_t b, int64_t g, double *out)
 {
     for (int64_t n = 0; n < p->state; n++)
         for (int64_t t = 0; t < p->length; t++)
@@ -244,14 +288,15 @@ static void widen(const struct selscan *p, const void *tensor, int64_t b, int64_
                 dtype_load(tensor, (enum dtype)p->dtype, selscan_bc_at(p, b, g, n, t));
 }
 
-/* The recurrence of one channel. B and C are widen()ed; h is scratch of 2*state doubles. */
+/* The recurrence of one channel. B and C are those of selscan_widen(); h is scratch of 2*state
+ * doubles. */
 static void scan(const struct selscan *p, const void *const input[], const double *B,
                  const double *C, int64_t b, int64_t d, double *h, double *const output[],
                  double *const scale[])
 {
     const enum dtype dtype = (enum dtype)p->dtype;
     const int64_t state = p->state;
-    const float *A = input[SELSCAN_A], *D = input[SELSCAN_D], *bias = input[SELSCAN_DELTA_BIAS];
+    const float *A = input[SELSCAN_A], *D = input[SELSCAN_D];
     const float *initial = input[SELSCAN_INITIAL];
     const int64_t row = (b * p->channels + d) * state;
 
@@ -263,11 +308,7 @@ static void scan(const struct selscan *p, const void *const input[], const doubl
     for (int64_t step = 0; step < p->length; step++) {
         const int64_t t = selscan_time(p, step), at = selscan_at(p, b, d, t);
         const double u = dtype_load(input[SELSCAN_U], dtype, at);
-        double delta = dtype_load(input[SELSCAN_DELTA], dtype, at);
-        if (p->bias)
-            delta += bias[d];
-        if (p->softplus)
-            delta = softplus(delta);
+        const double delta = selscan_delta_of(p, selscan_raw_delta(p, input, d, at));
         const double decay = p->a == A_SCALAR ? exp(delta * A[d]) : 0;
         double y = 0;
 #pragma omp simd reduction(+ : y)
@@ -294,12 +335,12 @@ static void scan_group(const struct selscan *p, const void *const input[], int64
                        bool threads, double *const output[], double *const scale[])
 {
     const int64_t size = p->length * p->state, channels = p->channels / p->groups;
-    double *B = allocate(2 * size), *C = B + size;
-    widen(p, input[SELSCAN_B], b, g, B);
-    widen(p, input[SELSCAN_C], b, g, C);
+    double *B = selscan_doubles(2 * size), *C = B + size;
+    selscan_widen(p, input[SELSCAN_B], b, g, B);
+    selscan_widen(p, input[SELSCAN_C], b, g, C);
 #pragma omp parallel if (threads)
     {
-        double *h = allocate(2 * p->state);
+        double *h = selscan_doubles(2 * p->state);
 #pragma omp for
         for (int64_t d = g * channels; d < (g + 1) * channels; d++)
             scan(p, input, B, C, b, d, h, output, scale);
@@ -323,13 +364,13 @@ const struct operation selscan_operation = {
     .name = "selscan",
     .summary = "selective scan (S6), forward",
     .baseline = "stepwise",
-    .keys = KEYS,
+    .keys = SELSCAN_KEYS,
     .problem_size = sizeof(struct selscan),
     .tensor_count = SELSCAN_TENSORS,
-    .check = check,
+    .check = selscan_check,
     .tensors = tensors,
     .inputs = inputs,
     .cost = cost,
-    .exact = exact,
+    .exact = selscan_exact,
     .reference = reference,
 };

@@ -54,8 +54,8 @@ struct selscan_bwd_share {
     float dD, ddelta_bias;
 };
 
-/* Writes du, ddelta and dz of element `at` of channel d from sums over states: y of C*h, dx of B*dh,
- * da of A*a*h'*dh. */
+/* Writes du, ddelta and dz of element `at` of channel d from sums over states: y of C*h, dx of
+ * B*dh, da of A*a*h'*dh. */
 static inline HOST_DEVICE
 struct selscan_bwd_share selscan_bwd_finish(const struct selscan_bwd_call *call, enum dtype dtype,
                                             int64_t d, int64_t at, float y, float dx, float da)
