@@ -3,8 +3,7 @@
  * Computes   out and final of reference/selscan.h, in fp32.
  * Accepts    state <= 256; every option.
  * Layout     block = one (batch, channel) row, 256 threads; a tile of 512 steps, two a thread. The
- *            trees of 4 states stand in shared memory side by side; step i at word i + i/32, so
- *            that the powers of two by which the sweeps stride fall into different banks.
+ *            trees of 4 states stand in shared memory side by side (trees.cuh).
  * Algorithm  for each tile and 4 states: an up-sweep joins pairs to the pair of the whole tile; a
  *            down-sweep hands each node the state that it starts from, beginning with the one that
  *            the tile before left: so only the increments move down. Steps beyond the length are
@@ -16,71 +15,15 @@
  * Source     Blelloch, Prefix sums and their applications, CMU-CS-90-190, section 1.2; padding as
  * in Harris, Sengupta, Owens, GPU Gems 3, chapter 39.
  */
-#include "../device/launch.cuh"
-#include "pair.h"
+#include "trees.cuh"
 
-enum { THREADS = 256, ITEMS = 2, TILE = ITEMS * THREADS, PADDED = TILE + TILE / 32, TREES = 4 };
-
-/* The trees of neighbouring states, and the states that the tile before left. */
-struct trees {
-    float a[TREES][PADDED], x[TREES][PADDED];
-    float carry[STATE_MAX];
-};
-
-static inline __device__ int word(int i)
-{
-    return i + i / 32;
-}
-
-static inline __device__ struct pair get(const struct trees *trees, int k, int i)
-{
-    const struct pair pair = {trees->a[k][word(i)], trees->x[k][word(i)]};
-    return pair;
-}
-
-/* Joins the pairs of each tree upwards; the root, of all steps, ends at i = TILE - 1. */
-static inline __device__ void sweep_up(struct trees *trees)
-{
-    for (int stride = 1; stride < TILE; stride *= 2) {
-        const int right = ((int)threadIdx.x + 1) * stride * 2 - 1, left = right - stride;
-        __syncthreads(); /* the level below is whole */
-        if (right < TILE)
-            for (int k = 0; k < TREES; k++) {
-                const struct pair both = pair_join(get(trees, k, left), get(trees, k, right));
-                trees->a[k][word(right)] = both.a;
-                trees->x[k][word(right)] = both.x;
-            }
-    }
-}
-
-/* Replaces the root of tree k by the state `carry[k]` before the tile, then hands states down: to
- * the left half that of the node, to the right half what the left pair makes of it. */
-static inline __device__ void sweep_down(struct trees *trees, float *carry)
-{
-    const int k = (int)threadIdx.x;
-    __syncthreads(); /* the roots are whole */
-    if (k < TREES) {
-        const float before = carry[k];
-        carry[k] = pair_apply(get(trees, k, TILE - 1), before);
-        trees->x[k][word(TILE - 1)] = before;
-    }
-    for (int stride = TILE / 2; stride > 0; stride /= 2) {
-        const int right = ((int)threadIdx.x + 1) * stride * 2 - 1, left = right - stride;
-        __syncthreads(); /* the level above is whole */
-        if (right < TILE)
-            for (int tree = 0; tree < TREES; tree++) {
-                const float h = trees->x[tree][word(right)];
-                trees->x[tree][word(right)] = pair_apply(get(trees, tree, left), h);
-                trees->x[tree][word(left)] = h;
-            }
-    }
-    __syncthreads(); /* the states before all steps are there */
-}
+enum { ITEMS = LEAVES / TREE_THREADS, TREES = 4 };
 
 template <bool SCALAR>
 static __global__ void scan(const struct selscan_call call)
 {
-    SHARED(struct trees, trees, [1]);
+    SHARED(trees<TREES>, trees, [1]);
+    SHARED(float, carry, [STATE_MAX]);
     const struct selscan *p = &call.p;
     const enum dtype dtype = (enum dtype)p->dtype;
     const int64_t row = blockIdx.x, b = row / p->channels, d = row % p->channels;
@@ -88,15 +31,15 @@ static __global__ void scan(const struct selscan_call call)
     const float *A = (const float *)call.tensor[SELSCAN_A];
 
     /* A whole number of trees; those without a state stay zero. */
-    for (int n = (int)threadIdx.x; n < STATE_MAX; n += THREADS)
-        trees->carry[n] = n < p->state ? selscan_initial(&call, row, n) : 0.0f;
-    for (int64_t first = 0; first < p->length; first += TILE) {
+    for (int n = (int)threadIdx.x; n < STATE_MAX; n += TREE_THREADS)
+        carry[n] = n < p->state ? selscan_initial(&call, row, n) : 0.0f;
+    for (int64_t first = 0; first < p->length; first += LEAVES) {
         struct decay scalar[ITEMS];
         float delta[ITEMS], x[ITEMS], y[ITEMS];
         int64_t at[ITEMS], t[ITEMS];
         bool inside[ITEMS];
         for (int i = 0; i < ITEMS; i++) {
-            const int64_t step = first + threadIdx.x + i * THREADS;
+            const int64_t step = first + threadIdx.x + i * TREE_THREADS;
             inside[i] = step < p->length;
             t[i] = selscan_time(p, step);
             at[i] = selscan_at(p, b, d, t[i]);
@@ -112,20 +55,18 @@ static __global__ void scan(const struct selscan_call call)
                     const bool real = inside[i] && n + k < p->state;
                     const int64_t bc = selscan_bc_at(p, b, group, n + k, t[i]);
                     const float a = real && !SCALAR ? A[d * p->state + n + k] : 0.0f;
-                    const int j = word((int)threadIdx.x + i * THREADS);
                     const float B = real ? dtype_load(call.tensor[SELSCAN_B], dtype, bc) : 0.0f;
                     step[k][i] = pair_of(SCALAR ? scalar[i] : decay_of(delta[i] * a), x[i] * B);
-                    trees->a[k][j] = step[k][i].a;
-                    trees->x[k][j] = step[k][i].x;
+                    put(trees, k, (int)threadIdx.x + i * TREE_THREADS, step[k][i]);
                 }
             sweep_up(trees);
-            sweep_down(trees, &trees->carry[n]);
+            sweep_down(trees, carry + n);
             for (int k = 0; k < TREES; k++)
                 for (int i = 0; i < ITEMS; i++) {
                     const bool real = inside[i] && n + k < p->state;
                     const int64_t bc = selscan_bc_at(p, b, group, n + k, t[i]);
                     const float C = real ? dtype_load(call.tensor[SELSCAN_C], dtype, bc) : 0.0f;
-                    const float before = trees->x[k][word((int)threadIdx.x + i * THREADS)];
+                    const float before = trees->x[k][word((int)threadIdx.x + i * TREE_THREADS)];
                     y[i] = fmaf(C, pair_apply(step[k][i], before), y[i]);
                 }
         }
@@ -135,16 +76,16 @@ static __global__ void scan(const struct selscan_call call)
                 selscan_finish(&call, dtype, d, at[i], u, y[i]);
             }
     }
-    for (int n = (int)threadIdx.x; n < p->state; n += THREADS)
-        selscan_final(&call, row, n, trees->carry[n]);
+    for (int n = (int)threadIdx.x; n < p->state; n += TREE_THREADS)
+        selscan_final(&call, row, n, carry[n]);
 }
 
 static int run(const void *problem, void *const tensor[], void *, void *stream)
 {
     const struct selscan_call call = selscan_pack(problem, tensor);
     const int64_t rows = call.p.batch * call.p.channels;
-    return call.p.a == A_SCALAR ? launch(scan<true>, rows, THREADS, 0, stream, call)
-                                : launch(scan<false>, rows, THREADS, 0, stream, call);
+    return call.p.a == A_SCALAR ? launch(scan<true>, rows, TREE_THREADS, 0, stream, call)
+                                : launch(scan<false>, rows, TREE_THREADS, 0, stream, call);
 }
 
 VARIANT(selscan_blelloch) = {.accepts = selscan_accepts, .run = run};

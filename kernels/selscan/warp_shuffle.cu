@@ -16,25 +16,9 @@
  * Source     Kogge and Stone, A parallel algorithm for the efficient solution of a general class of
  *            recurrence equations, IEEE Trans. Computers C-22 (1973).
  */
-#include "../device/launch.cuh"
-#include "pair.h"
+#include "warp.cuh"
 
-enum { ITEMS = 4, WARP = 32, THREADS_MAX = 256, WARPS_MAX = THREADS_MAX / WARP };
-
-/* The pairs of lanes 0 ... lane of the warp, joined. */
-static inline __device__ struct pair scan_warp(struct pair pair)
-{
-    const int lane = (int)threadIdx.x % WARP;
-#pragma unroll
-    for (int distance = 1; distance < WARP; distance *= 2) {
-        struct pair before;
-        before.a = __shfl_up_sync(0xffffffffu, pair.a, distance);
-        before.x = __shfl_up_sync(0xffffffffu, pair.x, distance);
-        if (lane >= distance)
-            pair = pair_join(before, pair);
-    }
-    return pair;
-}
+enum { ITEMS = 4, THREADS_MAX = 256, WARPS_MAX = THREADS_MAX / WARP };
 
 template <bool SCALAR>
 static __global__ void scan(const struct selscan_call call)
@@ -80,10 +64,8 @@ static __global__ void scan(const struct selscan_call call)
                 step[i] = pair_of(a, increment);
                 mine = i ? pair_join(mine, step[i]) : step[i];
             }
-            const struct pair upto = scan_warp(mine);
-            struct pair before;
-            before.a = __shfl_up_sync(0xffffffffu, upto.a, 1);
-            before.x = __shfl_up_sync(0xffffffffu, upto.x, 1);
+            const struct pair upto = warp_scan<false>(mine);
+            const struct pair before = warp_earlier<false>(upto, 1);
             if (lane == WARP - 1)
                 totals[turn][warp] = upto;
             __syncthreads(); /* all totals, and the carries of the tile before, are written */
