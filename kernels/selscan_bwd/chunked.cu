@@ -102,8 +102,8 @@ static inline __device__ void back(Window *w, int thread, int first, const float
 /* Adds y, dx and da up over the states, and leaves du, ddelta and dz of the STRIDE steps from
  * `first` on in the window. The sums of consecutive steps of a row are with consecutive lanes. */
 template <typename Window>
-static inline __device__ void finish(Window *w, int thread, int first, float A, float D, float y[],
-                                     float dx[], float da[], struct sums *sums)
+static inline __device__ void finish(Window *w, int thread, int first, float y[], float dx[],
+                                     float da[], struct sums *sums)
 {
     const int COUNT = Window::HELD * Window::STRIDE, LANES = Window::LANES;
     const int lane = window_lane<Window>(thread), row = window_row<Window>(thread, 0);
@@ -113,13 +113,14 @@ static inline __device__ void finish(Window *w, int thread, int first, float A, 
     window_sum<COUNT, LANES / 2, 1, (Window::HELD > 1)>(thread, da);
     if (LANES > COUNT && lane % (LANES / COUNT))
         return;
+    const float2 own = w->own[row];
 #pragma unroll
     for (int i = 0; i < (COUNT > LANES ? COUNT / LANES : 1); i++) {
         const int t = first + (lane * COUNT / LANES + i) % Window::STRIDE;
         const float4 edge = w->edge[t][row];
         const struct selscan_bwd_element e = {edge.x, edge.y, edge.z, w->step[t][row].y, edge.w};
         const struct selscan_bwd_gradients g = selscan_bwd_combine(
-            e, D, Window::GATE ? y[i] : 0.0f, dx[i], Window::SCALAR ? A * da[i] : da[i]);
+            e, own.y, Window::GATE ? y[i] : 0.0f, dx[i], Window::SCALAR ? own.x * da[i] : da[i]);
         sums->dA = fmaf(e.delta, da[i], sums->dA);
         sums->dD = fmaf(e.dy, e.u, sums->dD);
         sums->ddelta_bias += g.ddelta;
@@ -130,8 +131,8 @@ static inline __device__ void finish(Window *w, int thread, int first, float A, 
 /* The gradients of the STRIDE steps from `first` on, of a chunk that h is the state before. dh as
  * in back(). */
 template <typename Window>
-static inline __device__ void stride(Window *w, int thread, int first, const float A[], float D,
-                                     float h[], float dh[], struct sums *sums)
+static inline __device__ void stride(Window *w, int thread, int first, const float A[], float h[],
+                                     float dh[], struct sums *sums)
 {
     float ah[Window::STRIDE][Window::CELLS], rest[Window::STRIDE][Window::CELLS];
     float y[Window::HELD * Window::STRIDE], dx[Window::HELD * Window::STRIDE];
@@ -144,7 +145,7 @@ static inline __device__ void stride(Window *w, int thread, int first, const flo
         forth<false>(w, thread, t, A, h, ah, rest);
     forth<true>(w, thread, first, A, h, ah, rest);
     back(w, thread, first, A, ah, rest, dh, dA, y, dx, da);
-    finish(w, thread, first, A[0], D, y, dx, da, sums);
+    finish(w, thread, first, y, dx, da, sums);
 #pragma unroll
     for (int c = 0; c < Window::CELLS && !Window::SCALAR; c++)
         w->dA[c][thread] += dA[c];
@@ -198,25 +199,19 @@ static __global__ void __launch_bounds__(TILE_THREADS, 2)
     DYNAMIC_SHARED(Window, w);
     const struct selscan *p = &call.in.p;
     const struct tile_rows *const r = &w->rows;
-    const int thread = thread_of_block();
-    float A[Window::CELLS], dh[Window::CELLS], D = 0;
+    float A[Window::CELLS], dh[Window::CELLS];
     struct sums sums = {0, 0, 0};
 
-    window_begin(p, &plan.partial, blockIdx.x, row_blocks, w);
+    window_begin(&call, &plan.partial, blockIdx.x, row_blocks, w);
     __syncthreads(); /* rows and share are known */
     const int end = (int)plan_end(&plan, w->share * plan.share, plan.share);
-    if (window_row<Window>(thread, 0) < r->rows)
-        D = selscan_bwd_D(&call, r->channel + window_row<Window>(thread, 0));
 #pragma unroll
     for (int c = 0; c < Window::CELLS; c++) {
-        const int row = window_row<Window>(thread, 0);
-        A[c] = Window::SCALAR && row < r->rows
-                   ? ((const float *)call.tensor[SELSCAN_BWD_A])[r->channel + row]
-                   : 0.0f;
-        w->dA[Window::SCALAR ? 0 : c][thread] = 0;
+        A[c] = dh[c] = 0;
+        w->dA[Window::SCALAR ? 0 : c][threadIdx.x] = 0;
     }
     if (!Window::SCALAR)
-        window_cells<Window>(thread, p, r, [&](int c, int row, int n) {
+        window_cells<Window>(thread_of_block(), p, r, [&](int c, int row, int n) {
             A[c] =
                 ((const float *)call.tensor[SELSCAN_BWD_A])[selscan_a_at(p, r->channel + row, n)];
         });
@@ -233,7 +228,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 2)
             const int thread = thread_of_block();
             float h[Window::CELLS];
             states_load<Window>(thread, p, r, plan_h(&call, &plan, chunk), h);
-            stride(w, thread, t, A, D, h, dh, &sums);
+            stride(w, thread, t, A, h, dh, &sums);
             __syncthreads(); /* the warps' sums are whole */
             window_reduce(p, &plan.partial, t, w);
             __syncthreads(); /* they are read; du, ddelta and dz are whole */

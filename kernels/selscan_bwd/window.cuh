@@ -58,11 +58,11 @@ struct window {
     float2 B[STEPS][CAPACITY / 2 + 1], C[STEPS][CAPACITY / 2 + 1];
     float4 dBC[WARPS][STRIDE][CAPACITY / 2 + 1]; /* dB and dC of pairs, over a warp's rows */
     float dA[SCALAR ? 1 : CELLS][TILE_THREADS];  /* each thread's own */
-    /* What the block is about, here to spare registers: rows, where their dB is among those of all
-     * blocks of rows, and share of time; and where the steps are. */
+    /* What the block is about is here too, to spare registers. */
     struct tile_rows rows;
-    int64_t block_at;
-    int share;
+    int64_t block_at; /* where their dB is, in elements, among those of all blocks of rows */
+    int share;        /* of time */
+    float2 own[ROWS]; /* A, if SCALAR, and D */
     struct place place;
 };
 
@@ -262,9 +262,12 @@ static inline __device__ void states_each(const struct selscan *p, const struct 
 
 /* Says what block `index` is about: blocks of rows come first. */
 template <typename Window>
-static inline __device__ void window_begin(const struct selscan *p, const struct partial *partial,
-                                           int64_t index, int64_t row_blocks, Window *w)
+static inline __device__ void window_begin(const struct selscan_bwd_call *call,
+                                           const struct partial *partial, int64_t index,
+                                           int64_t row_blocks, Window *w)
 {
+    const struct selscan *p = &call->in.p;
+    const int row = (int)threadIdx.x;
     const struct tile_rows rows = tile_rows_of<Window>(p, index % row_blocks);
     const int64_t block_at = index % row_blocks % partial->blocks * partial->elements;
     const int share = (int)(index / row_blocks);
@@ -272,6 +275,13 @@ static inline __device__ void window_begin(const struct selscan *p, const struct
         w->rows = rows;
         w->block_at = block_at;
         w->share = share;
+    }
+    if (row < Window::ROWS) {
+        const int64_t d = rows.channel + row;
+        const bool inside = row < rows.rows;
+        w->own[row].x =
+            inside && Window::SCALAR ? ((const float *)call->tensor[SELSCAN_BWD_A])[d] : 0.0f;
+        w->own[row].y = inside ? selscan_bwd_D(call, d) : 0.0f;
     }
 }
 
