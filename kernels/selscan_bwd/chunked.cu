@@ -1,20 +1,21 @@
 #include "track.cuh"
 
-/* What the lanes of a row have added up of its steps. */
-struct sums {
-    float dA, dD, ddelta_bias;
-};
+/* How forth() goes: past steps, to know the states behind them; keeping a*h' of each, and where
+ * decays are not cheap their rest; or so that the rests are those that were left in passing. */
+enum forth { PASS, KEEP, KEEP_AGAIN };
 
-/* Takes the thread's states h through the STRIDE steps from `first` on. KEEP keeps a*h' of each,
- * and, where they are not cheap, the decays' rest. */
-template <bool KEEP, typename Window>
-static inline __device__ void forth(const Window *w, int thread, int first, const float A[],
-                                    float h[], float (*ah)[Window::CELLS],
-                                    float (*rest)[Window::CELLS])
+/* Takes the thread's states h through the STRIDE steps from `first` on. */
+template <enum forth HOW, typename Window>
+static inline __device__ void forth(Window *w, int thread, int first, const float A[], float h[],
+                                    float (*ah)[Window::CELLS], float (*rest)[Window::CELLS])
 {
 #pragma unroll
     for (int i = 0; i < Window::STRIDE; i++) {
-        float4 step[Window::HELD];
+        float4 step[Window::HELD], left = {0, 0, 0, 0};
+        float passed[Window::CELLS];
+        if (HOW == KEEP_AGAIN)
+            left = w->rest[i][thread];
+        const float again[4] = {left.x, left.y, left.z, left.w};
 #pragma unroll
         for (int r = 0; r < Window::HELD; r++)
             step[r] = w->step[first + i][window_row<Window>(thread, r)];
@@ -25,16 +26,25 @@ static inline __device__ void forth(const Window *w, int thread, int first, cons
 #pragma unroll
             for (int k = 0; k < 2 * Window::HELD; k++) {
                 const int c = k / 2 * Window::STATES + j * 2 + k % 2;
-                const struct decay a = window_decay<Window>(step[k / 2], A[c]);
+                struct decay a;
+                if (HOW == KEEP_AGAIN) {
+                    a.whole = decay_whole(step[k / 2].z * A[c]);
+                    a.rest = again[c % 4];
+                } else {
+                    a = window_decay<Window>(step[k / 2], A[c]);
+                }
                 const float kept =
                     Window::SCALAR ? (a.whole + a.rest) * h[c] : decay_apply(a, h[c]);
                 h[c] = fmaf(step[k / 2].x, B[k % 2], kept);
-                if (KEEP) {
+                passed[c] = a.rest;
+                if (HOW != PASS) {
                     ah[i][c] = kept;
                     rest[i][c] = a.rest;
                 }
             }
         }
+        if (HOW == PASS && Window::KEEPS)
+            w->rest[i][thread] = make_float4(passed[0], passed[1], passed[2], passed[3]);
     }
 }
 
@@ -103,7 +113,7 @@ static inline __device__ void back(Window *w, int thread, int first, const float
  * `first` on in the window. The sums of consecutive steps of a row are with consecutive lanes. */
 template <typename Window>
 static inline __device__ void finish(Window *w, int thread, int first, float y[], float dx[],
-                                     float da[], struct sums *sums)
+                                     float da[])
 {
     const int COUNT = Window::HELD * Window::STRIDE, LANES = Window::LANES;
     const int lane = window_lane<Window>(thread), row = window_row<Window>(thread, 0);
@@ -114,6 +124,7 @@ static inline __device__ void finish(Window *w, int thread, int first, float y[]
     if (LANES > COUNT && lane % (LANES / COUNT))
         return;
     const float2 own = w->own[row];
+    float dA = 0, dD = 0, ddelta_bias = 0;
 #pragma unroll
     for (int i = 0; i < (COUNT > LANES ? COUNT / LANES : 1); i++) {
         const int t = first + (lane * COUNT / LANES + i) % Window::STRIDE;
@@ -121,18 +132,22 @@ static inline __device__ void finish(Window *w, int thread, int first, float y[]
         const struct selscan_bwd_element e = {edge.x, edge.y, edge.z, w->step[t][row].y, edge.w};
         const struct selscan_bwd_gradients g = selscan_bwd_combine(
             e, own.y, Window::GATE ? y[i] : 0.0f, dx[i], Window::SCALAR ? own.x * da[i] : da[i]);
-        sums->dA = fmaf(e.delta, da[i], sums->dA);
-        sums->dD = fmaf(e.dy, e.u, sums->dD);
-        sums->ddelta_bias += g.ddelta;
+        dA = fmaf(e.delta, da[i], dA);
+        dD = fmaf(e.dy, e.u, dD);
+        ddelta_bias += g.ddelta;
         w->edge[t][row] = make_float4(g.du, g.ddelta, g.dz, 0);
     }
+    if (Window::SCALAR)
+        w->dA[0][thread] += dA;
+    w->dD[thread] += dD;
+    w->ddelta_bias[thread] += ddelta_bias;
 }
 
 /* The gradients of the STRIDE steps from `first` on, of a chunk that h is the state before. dh as
  * in back(). */
 template <typename Window>
 static inline __device__ void stride(Window *w, int thread, int first, const float A[], float h[],
-                                     float dh[], struct sums *sums)
+                                     float dh[])
 {
     float ah[Window::STRIDE][Window::CELLS], rest[Window::STRIDE][Window::CELLS];
     float y[Window::HELD * Window::STRIDE], dx[Window::HELD * Window::STRIDE];
@@ -142,10 +157,13 @@ static inline __device__ void stride(Window *w, int thread, int first, const flo
         dA[c] = 0;
 #pragma unroll 1
     for (int t = 0; t < first; t += Window::STRIDE)
-        forth<false>(w, thread, t, A, h, ah, rest);
-    forth<true>(w, thread, first, A, h, ah, rest);
+        forth<PASS>(w, thread, t, A, h, ah, rest);
+    if (first || !Window::KEEPS)
+        forth<KEEP>(w, thread, first, A, h, ah, rest);
+    else
+        forth<KEEP_AGAIN>(w, thread, first, A, h, ah, rest);
     back(w, thread, first, A, ah, rest, dh, dA, y, dx, da);
-    finish(w, thread, first, y, dx, da, sums);
+    finish(w, thread, first, y, dx, da);
 #pragma unroll
     for (int c = 0; c < Window::CELLS && !Window::SCALAR; c++)
         w->dA[c][thread] += dA[c];
@@ -154,27 +172,25 @@ static inline __device__ void stride(Window *w, int thread, int first, const flo
 /* Leaves what the block has added up over time for part `part`. */
 template <typename Window>
 static inline __device__ void keep_sums(const struct selscan *p, const struct partial *partial,
-                                        int64_t part, const Window *w, struct sums sums)
+                                        int64_t part, const Window *w)
 {
     const struct tile_rows *const r = &w->rows;
     const int thread = thread_of_block();
+    const int LANES = Window::LANES / Window::HELD; /* that have the sums of one row */
     const int64_t d = r->channel + window_row<Window>(thread, 0);
-#pragma unroll
-    for (int distance = Window::LANES / Window::HELD / 2; distance; distance /= 2) {
-        sums.dA += __shfl_xor_sync(0xffffffffu, sums.dA, distance);
-        sums.dD += __shfl_xor_sync(0xffffffffu, sums.dD, distance);
-        sums.ddelta_bias += __shfl_xor_sync(0xffffffffu, sums.ddelta_bias, distance);
-    }
+    float dA = w->dA[0][thread], dD = w->dD[thread], ddelta_bias = w->ddelta_bias[thread];
+    window_sum<1, LANES / 2, 1, false>(thread, &dA);
+    window_sum<1, LANES / 2, 1, false>(thread, &dD);
+    window_sum<1, LANES / 2, 1, false>(thread, &ddelta_bias);
     if (!Window::SCALAR)
         window_cells<Window>(thread, p, r, [&](int c, int row, int n) {
             partial->sums[partial_dA(p, part, r->channel + row, n)] = w->dA[c][thread];
         });
-    if (window_row<Window>(thread, 0) >= r->rows ||
-        window_lane<Window>(thread) % (Window::LANES / Window::HELD))
+    if (window_row<Window>(thread, 0) >= r->rows || window_lane<Window>(thread) % LANES)
         return;
     if (Window::SCALAR)
-        partial->sums[partial_dA(p, part, d, 0)] = sums.dA;
-    partial_share(p, partial, part, d, {sums.dD, sums.ddelta_bias});
+        partial->sums[partial_dA(p, part, d, 0)] = dA;
+    partial_share(p, partial, part, d, {dD, ddelta_bias});
 }
 
 /* The states of the thread's cells. */
@@ -182,13 +198,26 @@ template <typename Window>
 static inline __device__ void states_load(int thread, const struct selscan *p,
                                           const struct tile_rows *r, struct states from, float h[])
 {
-    if (from.array)
-        from.array += (r->b * p->channels + r->channel) * from.pitch;
+    const int64_t first = r->b * p->channels + r->channel;
 #pragma unroll
     for (int c = 0; c < Window::CELLS; c++)
         h[c] = 0;
-    window_cells<Window>(thread, p, r,
-                         [&](int c, int row, int n) { h[c] = states_at(from, row, n); });
+    if (from.quads) {
+        const float *const array = from.array + first * from.pitch;
+#pragma unroll
+        for (int c = 0; c < Window::CELLS; c += 2) {
+            const int row = window_row<Window>(thread, c / Window::STATES);
+            const int n = window_pair<Window>(thread, c % Window::STATES / 2) * 2;
+            if (row < r->rows && n < (int)p->state) {
+                const float2 pair = *(const float2 *)&array[row * from.pitch + n];
+                h[c] = pair.x;
+                h[c + 1] = pair.y;
+            }
+        }
+    } else {
+        window_cells<Window>(
+            thread, p, r, [&](int c, int row, int n) { h[c] = states_at(from, first + row, n); });
+    }
 }
 
 /* Blocks of rows and shares of time share the grid's one dimension. */
@@ -200,24 +229,25 @@ static __global__ void __launch_bounds__(TILE_THREADS, 2)
     const struct selscan *p = &call.in.p;
     const struct tile_rows *const r = &w->rows;
     float A[Window::CELLS], dh[Window::CELLS];
-    struct sums sums = {0, 0, 0};
 
-    window_begin(&call, &plan.partial, blockIdx.x, row_blocks, w);
+    window_begin(&call, &plan.partial, blockIdx.x % row_blocks, blockIdx.x / row_blocks, w);
     __syncthreads(); /* rows and share are known */
-    const int end = (int)plan_end(&plan, w->share * plan.share, plan.share);
+    int chunk = plan_end(&plan, w->share * plan.share, plan.share);
 #pragma unroll
     for (int c = 0; c < Window::CELLS; c++) {
         A[c] = dh[c] = 0;
         w->dA[Window::SCALAR ? 0 : c][threadIdx.x] = 0;
     }
+    w->dD[threadIdx.x] = w->ddelta_bias[threadIdx.x] = 0;
     if (!Window::SCALAR)
         window_cells<Window>(thread_of_block(), p, r, [&](int c, int row, int n) {
             A[c] =
                 ((const float *)call.tensor[SELSCAN_BWD_A])[selscan_a_at(p, r->channel + row, n)];
         });
-    for (int chunk = end - 1; chunk >= w->share * plan.share; chunk--) {
-        if (chunk + 1 == plan.chunks || ((chunk + 1) & (plan.segment - 1)) == 0)
-            states_load<Window>(thread_of_block(), p, r, plan_passed(&call, &plan, chunk + 1), dh);
+    while (chunk > w->share * plan.share) {
+        if (chunk == plan.chunks || (chunk & (plan.segment - 1)) == 0)
+            states_load<Window>(thread_of_block(), p, r, plan_passed(&call, &plan, chunk), dh);
+        chunk--;
         window_typed(p, [&](auto dtype) {
             window_load<decltype(dtype)::value>(&call, chunk * (int64_t)Window::STEPS - plan.before,
                                                 w);
@@ -228,7 +258,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 2)
             const int thread = thread_of_block();
             float h[Window::CELLS];
             states_load<Window>(thread, p, r, plan_h(&call, &plan, chunk), h);
-            stride(w, thread, t, A, h, dh, &sums);
+            stride(w, thread, t, A, h, dh);
             __syncthreads(); /* the warps' sums are whole */
             window_reduce(p, &plan.partial, t, w);
             __syncthreads(); /* they are read; du, ddelta and dz are whole */
@@ -236,7 +266,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 2)
         window_typed(p, [&](auto dtype) { window_store<decltype(dtype)::value>(&call, w); });
         __syncthreads(); /* the window is read */
     }
-    keep_sums(p, &plan.partial, r->b * plan.shares + w->share, w, sums);
+    keep_sums(p, &plan.partial, r->b * plan.shares + w->share, w);
     if (w->share == 0)
         window_cells<Window>(thread_of_block(), p, r, [&](int c, int row, int n) {
             selscan_bwd_dinitial(&call, r->b * p->channels + r->channel + row, n, dh[c]);

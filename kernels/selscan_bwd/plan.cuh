@@ -22,23 +22,25 @@ struct plan {
     float *passed; /* (segments - 1, rows, pitch): a*dh of the step behind each but the last */
     float *total;  /* (2, spans, rows): the sums of delta' of spans, for h and for dh */
     struct partial partial;
-    int64_t rows, pitch;   /* batch*channels; states, in whole quads */
-    int64_t chunks, spans; /* of a row */
-    int64_t segment, span; /* chunks of one, powers of two */
-    int64_t share, shares; /* chunks of a row that a block walks back through; how many such */
-    int64_t before;        /* steps of the first chunk that lie before the first step */
+    int64_t rows, pitch; /* batch*channels; states, in whole quads */
+    int chunks, spans;   /* of a row */
+    int segment, span;   /* chunks of one, powers of two */
+    int share, shares;   /* chunks of a row that a block walks back through; how many such */
+    int before;          /* steps of the first chunk that lie before the first step */
 };
 
 /* The end, in chunks, of `count` of them from `begin` on. */
-static inline __device__ int64_t plan_end(const struct plan *plan, int64_t begin, int64_t count)
+static inline __device__ int plan_end(const struct plan *plan, int begin, int count)
 {
     return begin + count < plan->chunks ? begin + count : plan->chunks;
 }
 
-/* States of all rows, (rows, pitch); zeros where `array` is null. */
+/* States of all rows, (rows, pitch); zeros where `array` is null. `quads` of them are there, and on
+ * boundaries of 16 bytes. */
 struct states {
     float *array;
     int64_t pitch;
+    bool quads;
 };
 
 static inline __device__ float states_at(struct states s, int64_t row, int64_t n)
@@ -48,21 +50,22 @@ static inline __device__ float states_at(struct states s, int64_t row, int64_t n
 
 /* Those before chunk `chunk`. */
 static inline __device__ struct states plan_h(const struct selscan_bwd_call *call,
-                                              const struct plan *plan, int64_t chunk)
+                                              const struct plan *plan, int chunk)
 {
     if (chunk)
-        return {plan->h + (chunk - 1) * plan->rows * plan->pitch, plan->pitch};
-    return {(float *)call->tensor[SELSCAN_BWD_INITIAL], call->in.p.state};
+        return {plan->h + (chunk - 1) * plan->rows * plan->pitch, plan->pitch, true};
+    return {(float *)call->tensor[SELSCAN_BWD_INITIAL], call->in.p.state, false};
 }
 
 /* a*dh of the first step of chunk `chunk`, which begins a segment but not the first, or of what
  * lies behind all chunks. */
 static inline __device__ struct states plan_passed(const struct selscan_bwd_call *call,
-                                                   const struct plan *plan, int64_t chunk)
+                                                   const struct plan *plan, int chunk)
 {
     if (chunk < plan->chunks)
-        return {plan->passed + (chunk / plan->segment - 1) * plan->rows * plan->pitch, plan->pitch};
-    return {(float *)call->tensor[SELSCAN_BWD_DFINAL], call->in.p.state};
+        return {plan->passed + (chunk / plan->segment - 1) * plan->rows * plan->pitch, plan->pitch,
+                true};
+    return {(float *)call->tensor[SELSCAN_BWD_DFINAL], call->in.p.state, false};
 }
 
 static inline __device__ float *plan_total_at(const struct plan *plan, bool forward, int64_t span,
@@ -78,10 +81,10 @@ static struct plan plan_of(const struct selscan *p, void *memory)
     struct plan plan;
     plan.rows = p->batch * p->channels;
     plan.pitch = (p->state + 3) / 4 * 4;
-    plan.chunks = blocks_for(p->length, Window::STEPS);
-    plan.before = plan.chunks * Window::STEPS - p->length;
+    plan.chunks = (int)blocks_for(p->length, Window::STEPS);
+    plan.before = (int)(plan.chunks * (int64_t)Window::STEPS - p->length);
     plan.span = plan.segment = SPAN / Window::STEPS;
-    plan.spans = blocks_for(plan.chunks, plan.span);
+    plan.spans = (int)blocks_for(plan.chunks, plan.span);
     plan.share = plan.chunks;
     if (row_blocks < BLOCKS / 2) {
         for (plan.segment = SEGMENT_MIN; plan.segment < plan.span; plan.segment *= 2)
@@ -89,7 +92,7 @@ static struct plan plan_of(const struct selscan *p, void *memory)
                 break;
         plan.share = plan.segment;
     }
-    plan.shares = blocks_for(plan.chunks, plan.share);
+    plan.shares = (int)blocks_for(plan.chunks, plan.share);
     plan.h = (float *)memory;
     plan.passed = plan.h + (plan.chunks - 1) * plan.rows * plan.pitch;
     plan.total = plan.passed + (blocks_for(plan.chunks, plan.segment) - 1) * plan.rows * plan.pitch;

@@ -97,13 +97,13 @@ static inline __device__ float track_walk(const Track *track, int first, const f
 template <bool FORWARD, bool LOCAL, typename Track>
 static inline __device__ void walk_span(const struct selscan_bwd_call *call,
                                         const struct plan *plan, const struct tile_rows *r,
-                                        int64_t span, Track *track)
+                                        int span, Track *track)
 {
     const struct selscan *p = &call->in.p;
     const int64_t d = r->channel + track_row<Track>(), row = r->b * p->channels + d;
     const int n = track_lane<Track>() * QUAD;
     const bool inside = track_row<Track>() < r->rows && n < p->state;
-    const int64_t begin = span * plan->span, end = plan_end(plan, begin, plan->span);
+    const int begin = span * plan->span, end = plan_end(plan, begin, plan->span);
     const struct states from = FORWARD ? plan_h(call, plan, begin) : plan_passed(call, plan, end);
     float A[QUAD], h[QUAD], total = 0;
 
@@ -113,19 +113,19 @@ static inline __device__ void walk_span(const struct selscan_bwd_call *call,
         A[s] = there ? ((const float *)call->tensor[SELSCAN_BWD_A])[selscan_a_at(p, d, n + s)] : 0;
         h[s] = !LOCAL && there ? states_at(from, row, n + s) : 0;
     }
-    for (int64_t done = 0; done < end - begin; done += Track::CHUNKS) {
-        const int64_t left = end - begin - done;
-        const int count = left < Track::CHUNKS ? (int)left : Track::CHUNKS;
-        const int64_t lowest = FORWARD ? begin + done : end - done - count;
+    for (int done = 0; done < end - begin; done += Track::CHUNKS) {
+        const int left = end - begin - done, count = left < Track::CHUNKS ? left : Track::CHUNKS;
+        const int lowest = FORWARD ? begin + done : end - done - count;
         window_typed(p, [&](auto dtype) {
             track_load<decltype(dtype)::value, FORWARD>(
-                call, r, lowest * Track::CHUNK - plan->before, count * Track::CHUNK, track);
+                call, r, lowest * (int64_t)Track::CHUNK - plan->before, count * Track::CHUNK,
+                track);
         });
         __syncthreads(); /* the track is whole */
         for (int i = 0; i < count; i++) {
             const int chunk = FORWARD ? i : count - 1 - i;
             total += track_walk<FORWARD>(track, chunk * Track::CHUNK, A, h);
-            const int64_t border = lowest + chunk + (FORWARD ? 1 : 0);
+            const int border = lowest + chunk + (FORWARD ? 1 : 0);
             const bool kept = inside && LOCAL == (border == (FORWARD ? end : begin));
             if (kept && (FORWARD ? border < plan->chunks : (border & (plan->segment - 1)) == 0)) {
                 const struct states to =
@@ -142,13 +142,13 @@ static inline __device__ void walk_span(const struct selscan_bwd_call *call,
 /* Blocks of rows and spans share the grid's one dimension: first `forward` spans for h. LOCAL walks
  * back leave out the first span, as nothing lies before it. */
 template <bool LOCAL, typename Track>
-static __global__ void __launch_bounds__(TILE_THREADS)
+static __global__ void __launch_bounds__(TILE_THREADS, 2)
     walk(const struct selscan_bwd_call call, const struct plan plan, int64_t row_blocks,
-         int64_t forward)
+         int forward)
 {
     DYNAMIC_SHARED(Track, track);
     const struct tile_rows r = tile_rows_of<Track>(&call.in.p, blockIdx.x % row_blocks);
-    const int64_t span = blockIdx.x / row_blocks;
+    const int span = (int)(blockIdx.x / row_blocks);
     if (span < forward)
         walk_span<true, LOCAL>(&call, &plan, &r, span, track);
     else
@@ -164,8 +164,8 @@ static inline __device__ void join_spans(const struct selscan_bwd_call *call,
     const float A =
         ((const float *)call->tensor[SELSCAN_BWD_A])[selscan_a_at(p, row % p->channels, n)];
     float h = FORWARD ? selscan_initial(&call->in, row, n) : selscan_bwd_dfinal(call, row, n);
-    for (int64_t i = 1; i < plan->spans; i++) {
-        const int64_t span = FORWARD ? i - 1 : plan->spans - i;
+    for (int i = 1; i < plan->spans; i++) {
+        const int span = FORWARD ? i - 1 : plan->spans - i;
         const struct states to = FORWARD ? plan_h(call, plan, (span + 1) * plan->span)
                                          : plan_passed(call, plan, span * plan->span);
         const float total = *plan_total_at(plan, FORWARD, span, row);
@@ -191,7 +191,7 @@ static int walk_all(const struct selscan_bwd_call &call, const struct plan &plan
 {
     typedef struct track<Window::CAPACITY, Window::STEPS, Window::STRIDE, Window::SCALAR> Track;
     const int64_t row_blocks = tile_row_blocks(&call.in.p, Track::ROWS);
-    const int64_t back = plan.segment < plan.span && plan.segment < plan.chunks ? plan.spans : 0;
+    const int back = plan.segment < plan.span && plan.segment < plan.chunks ? plan.spans : 0;
     int error = 0;
     if (plan.spans > 1)
         error = launch((walk<true, Track>), row_blocks * 2 * (plan.spans - 1), TILE_THREADS,

@@ -23,8 +23,8 @@ enum { WARP_LANES = 32 };
 struct place {
     int64_t row_origin, bc_origin;
     int row, row_step, state, bc_step;
-    int begin, end; /* of the steps from there on, those that are */
-    bool last;      /* channels and states are neighbours in memory, not steps */
+    int begin, count; /* of the steps from there on, those that are */
+    bool last;        /* channels and states are neighbours in memory, not steps */
 };
 
 static inline __device__ struct place place_of(const struct selscan *p, const struct tile_rows *r,
@@ -39,7 +39,7 @@ static inline __device__ struct place place_of(const struct selscan *p, const st
     at.state = (int)selscan_bc_at(p, 0, 0, 1, 0);
     at.bc_step = (int)(next * selscan_bc_at(p, 0, 0, 0, 1));
     at.begin = step < 0 ? (int)-step : 0;
-    at.end = steps;
+    at.count = steps - at.begin;
     at.last = p->layout == CHANNEL_LAST; /* cost only: neighbours in memory */
     return at;
 }
@@ -57,7 +57,9 @@ struct window {
     float4 edge[STEPS][ROWS + 1]; /* u, delta', slope and gate; later du, ddelta and dz */
     float2 B[STEPS][CAPACITY / 2 + 1], C[STEPS][CAPACITY / 2 + 1];
     float4 dBC[WARPS][STRIDE][CAPACITY / 2 + 1]; /* dB and dC of pairs, over a warp's rows */
-    float dA[SCALAR ? 1 : CELLS][TILE_THREADS];  /* each thread's own */
+    float dA[SCALAR ? 1 : CELLS][TILE_THREADS];  /* each thread's own sums over time */
+    float dD[TILE_THREADS], ddelta_bias[TILE_THREADS];
+    float4 rest[KEEPS ? STRIDE : 1][KEEPS ? TILE_THREADS : 1]; /* of decays, each thread's own */
     /* What the block is about is here too, to spare registers. */
     struct tile_rows rows;
     int64_t block_at; /* where their dB is, in elements, among those of all blocks of rows */
@@ -143,17 +145,22 @@ template <int COUNT, int STEPS, typename Body>
 static inline __device__ void window_each(bool last, Body body)
 {
     const int thread = thread_of_block();
+    const int i = last ? thread % COUNT : thread / STEPS;
+    const int t = last ? thread / COUNT : thread % STEPS;
+    const int i_turn = last ? 0 : TILE_THREADS / STEPS, t_turn = last ? TILE_THREADS / COUNT : 0;
 #pragma unroll(TURNS <COUNT, STEPS> <= 8 ? TURNS <COUNT, STEPS> : 4)
-    for (int turn = 0; turn < TURNS<COUNT, STEPS>; turn++) {
-        const int i = turn * TILE_THREADS + thread;
-        if ((turn + 1) * TILE_THREADS <= COUNT * STEPS || i < COUNT * STEPS)
-            body(turn, last ? i % COUNT : i / STEPS, last ? i / COUNT : i % STEPS);
-    }
+    for (int turn = 0; turn < TURNS<COUNT, STEPS>; turn++)
+        if (COUNT * STEPS >= TILE_THREADS || thread < COUNT * STEPS)
+            body(turn, i + turn * i_turn, t + turn * t_turn);
 }
 
 static inline __device__ int64_t place_row(const struct place *at, int row, int t)
 {
     return at->row_origin + (int64_t)row * at->row + (int64_t)t * at->row_step;
+}
+static inline __device__ bool place_has(const struct place *at, int t)
+{
+    return (unsigned)(t - at->begin) < (unsigned)at->count;
 }
 static inline __device__ int64_t place_bc(const struct place *at, int n, int t)
 {
@@ -226,7 +233,7 @@ static inline __device__ void rows_fetch(const struct selscan_bwd_call *call,
 {
     window_each<ROWS, STEPS>(at->last, [&](int turn, int row, int t) {
         raw[turn] = {0, 0, 0, 0};
-        if (row < r->rows && t >= at->begin && t < at->end)
+        if (row < r->rows && place_has(at, t))
             raw[turn] = selscan_bwd_raw_at(call, DTYPE, place_row(at, row, t));
     });
 }
@@ -241,7 +248,7 @@ static inline __device__ void rows_each(const struct selscan_bwd_call *call,
     window_each<ROWS, STEPS>(at->last, [&](int turn, int row, int t) {
         struct selscan_bwd_element e = {0, 0, 0, 0, 0};
         float A = 0;
-        if (row < r->rows && t >= at->begin && t < at->end) {
+        if (row < r->rows && place_has(at, t)) {
             e = selscan_bwd_element_of(call, r->channel + row, raw[turn]);
             A = SCALAR ? ((const float *)call->tensor[SELSCAN_BWD_A])[r->channel + row] : 0.0f;
         }
@@ -256,25 +263,24 @@ static inline __device__ void states_each(const struct selscan *p, const struct 
 {
     const int state = (int)p->state;
     window_each<CAPACITY, STEPS>(at->last, [&](int, int n, int t) {
-        body(n, t, n < state && t >= at->begin && t < at->end ? place_bc(at, n, t) : -1);
+        body(n, t, n < state && place_has(at, t) ? place_bc(at, n, t) : -1);
     });
 }
 
-/* Says what block `index` is about: blocks of rows come first. */
+/* Says what the block is about: block of rows `block`, share of time `share`. */
 template <typename Window>
 static inline __device__ void window_begin(const struct selscan_bwd_call *call,
-                                           const struct partial *partial, int64_t index,
-                                           int64_t row_blocks, Window *w)
+                                           const struct partial *partial, int64_t block,
+                                           int64_t share, Window *w)
 {
     const struct selscan *p = &call->in.p;
     const int row = (int)threadIdx.x;
-    const struct tile_rows rows = tile_rows_of<Window>(p, index % row_blocks);
-    const int64_t block_at = index % row_blocks % partial->blocks * partial->elements;
-    const int share = (int)(index / row_blocks);
+    const struct tile_rows rows = tile_rows_of<Window>(p, block);
+    const int64_t block_at = block % partial->blocks * partial->elements;
     if (threadIdx.x == 0) {
         w->rows = rows;
         w->block_at = block_at;
-        w->share = share;
+        w->share = (int)share;
     }
     if (row < Window::ROWS) {
         const int64_t d = rows.channel + row;
@@ -318,7 +324,7 @@ static inline __device__ void window_store(const struct selscan_bwd_call *call, 
     const int rows = w->rows.rows;
     window_each<Window::ROWS, Window::STEPS>(place.last, [&](int, int row, int t) {
         const float4 edge = w->edge[t][row];
-        if (row < rows && t >= place.begin)
+        if (row < rows && place_has(&place, t))
             selscan_bwd_store(call, DTYPE, place_row(&place, row, t), {edge.x, edge.y, edge.z});
     });
 }
@@ -340,7 +346,7 @@ static inline __device__ void window_reduce(const struct selscan *p, const struc
             sum.x += more.x;
             sum.y += more.y;
         }
-        if (n < state && first + t >= place.begin) {
+        if (n < state && place_has(&place, first + t)) {
             dB[place_bc(&place, n, first + t)] = sum.x;
             dC[place_bc(&place, n, first + t)] = sum.y;
         }
