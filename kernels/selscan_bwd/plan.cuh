@@ -23,10 +23,10 @@ struct plan {
     float *total;  /* (2, spans, rows): the sums of delta' of spans, for h and for dh */
     struct partial partial;
     int64_t rows, pitch; /* batch*channels; states, in whole quads */
+    int64_t before;      /* steps of the first chunk that lie before the first step */
     int chunks, spans;   /* of a row */
     int segment, span;   /* chunks of one, powers of two */
     int share, shares;   /* chunks of a row that a block walks back through; how many such */
-    int before;          /* steps of the first chunk that lie before the first step */
 };
 
 /* The end, in chunks, of `count` of them from `begin` on. */
@@ -82,7 +82,7 @@ static struct plan plan_of(const struct selscan *p, void *memory)
     plan.rows = p->batch * p->channels;
     plan.pitch = (p->state + 3) / 4 * 4;
     plan.chunks = (int)blocks_for(p->length, Window::STEPS);
-    plan.before = (int)(plan.chunks * (int64_t)Window::STEPS - p->length);
+    plan.before = plan.chunks * (int64_t)Window::STEPS - p->length;
     plan.span = plan.segment = SPAN / Window::STEPS;
     plan.spans = (int)blocks_for(plan.chunks, plan.span);
     plan.share = plan.chunks;

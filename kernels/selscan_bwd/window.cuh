@@ -40,7 +40,7 @@ static inline __device__ struct place place_of(const struct selscan *p, const st
     at.bc_step = (int)(next * selscan_bc_at(p, 0, 0, 0, 1));
     at.begin = step < 0 ? (int)-step : 0;
     at.count = steps - at.begin;
-    at.last = p->layout == CHANNEL_LAST; /* cost only: neighbours in memory */
+    at.last = (int)p->layout == CHANNEL_LAST; /* cost only: neighbours in memory */
     return at;
 }
 
@@ -171,9 +171,10 @@ static inline __device__ int64_t place_bc(const struct place *at, int n, int t)
 template <typename Run>
 static inline __device__ void window_typed(const struct selscan *p, Run run)
 {
-    if (p->dtype == DTYPE_F32)
+    const int dtype = (int)p->dtype;
+    if (dtype == DTYPE_F32)
         run(std::integral_constant<enum dtype, DTYPE_F32>());
-    else if (p->dtype == DTYPE_BF16)
+    else if (dtype == DTYPE_BF16)
         run(std::integral_constant<enum dtype, DTYPE_BF16>());
     else
         run(std::integral_constant<enum dtype, DTYPE_F16>());
