@@ -22,7 +22,7 @@ enum { ITEMS = LEAVES / TREE_THREADS, TREES = 4 };
 template <bool SCALAR>
 static __global__ void scan(const struct selscan_call call)
 {
-    SHARED(trees<TREES>, trees, [1]);
+    SHARED(struct tree, trees, [TREES]);
     SHARED(float, carry, [STATE_MAX]);
     const struct selscan *p = &call.p;
     const enum dtype dtype = (enum dtype)p->dtype;
@@ -57,16 +57,16 @@ static __global__ void scan(const struct selscan_call call)
                     const float a = real && !SCALAR ? A[d * p->state + n + k] : 0.0f;
                     const float B = real ? dtype_load(call.tensor[SELSCAN_B], dtype, bc) : 0.0f;
                     step[k][i] = pair_of(SCALAR ? scalar[i] : decay_of(delta[i] * a), x[i] * B);
-                    put(trees, k, (int)threadIdx.x + i * TREE_THREADS, step[k][i]);
+                    put(&trees[k], (int)threadIdx.x + i * TREE_THREADS, step[k][i]);
                 }
-            sweep_up(trees);
-            sweep_down(trees, carry + n);
+            sweep_up<TREES>(trees);
+            sweep_down<TREES>(trees, carry + n);
             for (int k = 0; k < TREES; k++)
                 for (int i = 0; i < ITEMS; i++) {
                     const bool real = inside[i] && n + k < p->state;
                     const int64_t bc = selscan_bc_at(p, b, group, n + k, t[i]);
                     const float C = real ? dtype_load(call.tensor[SELSCAN_C], dtype, bc) : 0.0f;
-                    const float before = trees->x[k][word((int)threadIdx.x + i * TREE_THREADS)];
+                    const float before = trees[k].x[word((int)threadIdx.x + i * TREE_THREADS)];
                     y[i] = fmaf(C, pair_apply(step[k][i], before), y[i]);
                 }
         }

@@ -9,9 +9,8 @@
 
 enum { TREE_THREADS = 256, LEAVES = 2 * TREE_THREADS, PADDED = LEAVES + LEAVES / 32 };
 
-template <int TREES>
-struct trees {
-    float a[TREES][PADDED], x[TREES][PADDED];
+struct tree {
+    float a[PADDED], x[PADDED];
 };
 
 static inline __device__ int word(int i)
@@ -19,53 +18,51 @@ static inline __device__ int word(int i)
     return i + i / 32;
 }
 
-template <int TREES>
-static inline __device__ struct pair get(const trees<TREES> *trees, int k, int i)
+static inline __device__ struct pair get(const struct tree *tree, int i)
 {
-    const struct pair pair = {trees->a[k][word(i)], trees->x[k][word(i)]};
+    const struct pair pair = {tree->a[word(i)], tree->x[word(i)]};
     return pair;
 }
 
-template <int TREES>
-static inline __device__ void put(trees<TREES> *trees, int k, int i, struct pair pair)
+static inline __device__ void put(struct tree *tree, int i, struct pair pair)
 {
-    trees->a[k][word(i)] = pair.a;
-    trees->x[k][word(i)] = pair.x;
+    tree->a[word(i)] = pair.a;
+    tree->x[word(i)] = pair.x;
 }
 
 /* Joins the pairs of each tree upwards; the root, of all steps, ends at i = LEAVES - 1. */
 template <int TREES>
-static inline __device__ void sweep_up(trees<TREES> *trees)
+static inline __device__ void sweep_up(struct tree *trees)
 {
     for (int stride = 1; stride < LEAVES; stride *= 2) {
         const int right = ((int)threadIdx.x + 1) * stride * 2 - 1, left = right - stride;
         __syncthreads(); /* the level below is whole */
         if (right < LEAVES)
             for (int k = 0; k < TREES; k++)
-                put(trees, k, right, pair_join(get(trees, k, left), get(trees, k, right)));
+                put(&trees[k], right, pair_join(get(&trees[k], left), get(&trees[k], right)));
     }
 }
 
 /* Replaces the root of tree k by the state `carry[k]` before the tile, then hands states down: to
  * the left half that of the node, to the right half what the left pair makes of it. */
 template <int TREES>
-static inline __device__ void sweep_down(trees<TREES> *trees, float *carry)
+static inline __device__ void sweep_down(struct tree *trees, float *carry)
 {
     const int k = (int)threadIdx.x;
     __syncthreads(); /* the roots are whole */
     if (k < TREES) {
         const float before = carry[k];
-        carry[k] = pair_apply(get(trees, k, LEAVES - 1), before);
-        trees->x[k][word(LEAVES - 1)] = before;
+        carry[k] = pair_apply(get(&trees[k], LEAVES - 1), before);
+        trees[k].x[word(LEAVES - 1)] = before;
     }
     for (int stride = LEAVES / 2; stride > 0; stride /= 2) {
         const int right = ((int)threadIdx.x + 1) * stride * 2 - 1, left = right - stride;
         __syncthreads(); /* the level above is whole */
         if (right < LEAVES)
-            for (int tree = 0; tree < TREES; tree++) {
-                const float h = trees->x[tree][word(right)];
-                trees->x[tree][word(right)] = pair_apply(get(trees, tree, left), h);
-                trees->x[tree][word(left)] = h;
+            for (int i = 0; i < TREES; i++) {
+                const float h = trees[i].x[word(right)];
+                trees[i].x[word(right)] = pair_apply(get(&trees[i], left), h);
+                trees[i].x[word(left)] = h;
             }
     }
     __syncthreads(); /* the states before all steps are there */

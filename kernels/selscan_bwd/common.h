@@ -11,7 +11,7 @@
 
 /* A problem and its tensors, in a form that can be passed to a kernel by value. */
 struct selscan_bwd_call {
-    struct selscan_call in; /* the inputs of selscan; its outputs are null */
+    struct selscan_call in; /* of selscan only the inputs */
     void *tensor[SELSCAN_BWD_TENSORS];
 };
 
@@ -19,7 +19,6 @@ static inline struct selscan_bwd_call selscan_bwd_pack(const void *problem, void
 {
     struct selscan_bwd_call call;
     call.in = selscan_pack(problem, tensor);
-    call.in.tensor[SELSCAN_OUT] = call.in.tensor[SELSCAN_FINAL] = NULL;
     for (int i = 0; i < SELSCAN_BWD_TENSORS; i++)
         call.tensor[i] = tensor[i];
     return call;

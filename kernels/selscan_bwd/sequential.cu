@@ -12,8 +12,8 @@
  *            all gradients; terms of dC go where the state was that they came from. contract: a
  *            thread per element of B adds the terms of its channels in ascending order. Then
  *            partial.cuh.
- * Cost       bytes: selscan_bwd's, plus 32*batch*channels*length*state: states and terms of dC
- *            written, read and read, those of dB written and read. A quarter of it is workspace.
+ * Cost       bytes: selscan_bwd's, plus 28*batch*channels*length*state: states written and read
+ *            twice, terms written and read. Workspace: 8*batch*channels*length*state.
  *            Parallelism: only batch*channels threads, but for contract.
  * Error      f32 1e-6 at worst; 4e-6 on slow decay, over 16384 steps.
  * Source     written from the definition; decays in two parts: docs/numerics.md.

@@ -31,7 +31,6 @@ static inline struct stepwise_bwd stepwise_bwd_carve(const struct selscan *p, vo
     w.f.a = (float *)memory;
     w.f.x = w.f.a + w.f.outputs * p->state;
     w.f.y = w.f.x + w.f.outputs * p->state;
-    w.f.h = NULL;
     w.delta = w.f.y + w.f.outputs;
     w.dy = w.delta + w.f.outputs;
     return w;
