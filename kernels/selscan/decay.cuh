@@ -10,20 +10,20 @@
 #include "../device/math.cuh"
 #include "common.h"
 
-/* `whole` of exp(v). */
-static inline __device__ float decay_whole(float v)
+/* exp(v), whose rest is known. */
+static inline __device__ struct decay decay_again(float v, float rest)
 {
-    return fabsf(v) < 0.25f ? 1.0f : 0.0f;
+    struct decay decay;
+    decay.whole = fabsf(v) < 0.25f ? 1.0f : 0.0f;
+    decay.rest = rest;
+    return decay;
 }
 
 static inline __device__ struct decay decay_ex2(float v)
 {
     float series = fmaf(fmaf(v, 1.0f / 720, 1.0f / 120), v, 1.0f / 24);
     series = fmaf(fmaf(series, v, 1.0f / 6), v, 0.5f);
-    struct decay decay;
-    decay.whole = decay_whole(v);
-    decay.rest = decay.whole > 0 ? fmaf(series, v * v, v) : ex2(v * 1.44269504f);
-    return decay;
+    return decay_again(v, fabsf(v) < 0.25f ? fmaf(series, v * v, v) : ex2(v * 1.44269504f));
 }
 
 /* exp(v)*h */

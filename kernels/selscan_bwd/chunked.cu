@@ -1,7 +1,35 @@
+/* selscan_bwd/chunked: states kept before each chunk of time; gradients from chunk to chunk, back.
+ *
+ * Computes   all gradients of reference/selscan_bwd.h, in fp32; sums over blocks of channels, over
+ *            batch and over segments in double.
+ * Accepts    state <= 256; every option.
+ * Layout     block = 64, 32 or 8 channels (state <= 16, 64, 256) of one batch and group, and a
+ *            share of time; window.cuh says which thread has what. Per chunk of 16 steps (8 with
+ *            more than 64 states) in shared memory: the steps, B, C, dB and dC of each warp.
+ *            Workspace: h before each chunk but the first, a*dh behind each segment (plan.cuh),
+ *            dB and dC of each block of channels (partial.cuh).
+ * Algorithm  walk (track.cuh): the recurrence, which leaves h before each chunk; when rows alone do
+ *            not fill a GPU, also a*dh back, which leaves it behind each segment. gradients: chunks
+ *            from the last to the first, in strides of 8 steps (4), from the last to the first; for
+ *            each, h forwards from before the chunk, which leaves a*h' of the stride in registers,
+ *            then dh back. Sums over states of a row and over rows of a warp by exchanges, dB and
+ *            dC over warps through shared memory, in ascending order. Then partial.cuh. Longer
+ *            than 2048 steps: spans of that many, walked at once from zero, joined, walked again.
+ * Cost       bytes: selscan_bwd's, plus u, delta, dout and z a second time, B and C again for every
+ *            further block of channels, 8*state a chunk and row, and 16 for each element of B and
+ *            block of channels. A step of a state takes some 25 instructions, 80 with a full A,
+ *            whose exponentials come 2.5 times (3.5 above 16 states). Workspace: with 16 or 64
+ *            states 3 to 5 % of the 12*batch*channels*length*state that keeping all steps takes.
+ * Error      f32 5e-6 at worst, where states are forgotten; 2e-6 on slow decay. a*h' of up to 16
+ *            steps comes from a rounded a; h and dh go from chunk to chunk with decays in two
+ * parts. Source     Chen, Xu, Zhang and Guestrin, Training deep nets with sublinear memory cost,
+ * arXiv 1604.06174 (states kept, the rest computed again); decays in two parts: docs/numerics.md.
+ * Order and segments are ours.
+ */
 #include "track.cuh"
 
-/* How forth() goes: past steps, to know the states behind them; keeping a*h' of each, and where
- * decays are not cheap their rest; or so that the rests are those that were left in passing. */
+/* How forth() goes: past steps, to know the states behind them; keeping a*h' of each, and the
+ * decays' rest; or so that the rests are those that were left in passing. */
 enum forth { PASS, KEEP, KEEP_AGAIN };
 
 /* Takes the thread's states h through the STRIDE steps from `first` on. */
@@ -11,96 +39,80 @@ static inline __device__ void forth(Window *w, int thread, int first, const floa
 {
 #pragma unroll
     for (int i = 0; i < Window::STRIDE; i++) {
-        float4 step[Window::HELD], left = {0, 0, 0, 0};
-        float passed[Window::CELLS];
+        float4 step[Window::HELD];
+        float left[Window::CELLS];
         if (HOW == KEEP_AGAIN)
-            left = w->rest[i][thread];
-        const float again[4] = {left.x, left.y, left.z, left.w};
+            memcpy(left, &w->rest[i][thread], sizeof left);
 #pragma unroll
         for (int r = 0; r < Window::HELD; r++)
             step[r] = w->step[first + i][window_row<Window>(thread, r)];
 #pragma unroll
-        for (int j = 0; j < Window::PAIRS; j++) {
-            const float2 pair = w->B[first + i][window_pair<Window>(thread, j)];
-            const float B[2] = {pair.x, pair.y};
-#pragma unroll
-            for (int k = 0; k < 2 * Window::HELD; k++) {
-                const int c = k / 2 * Window::STATES + j * 2 + k % 2;
-                struct decay a;
-                if (HOW == KEEP_AGAIN) {
-                    a.whole = decay_whole(step[k / 2].z * A[c]);
-                    a.rest = again[c % 4];
-                } else {
-                    a = window_decay<Window>(step[k / 2], A[c]);
-                }
-                const float kept =
-                    Window::SCALAR ? (a.whole + a.rest) * h[c] : decay_apply(a, h[c]);
-                h[c] = fmaf(step[k / 2].x, B[k % 2], kept);
-                passed[c] = a.rest;
-                if (HOW != PASS) {
-                    ah[i][c] = kept;
-                    rest[i][c] = a.rest;
-                }
-            }
+        for (int k = 0; k < Window::CELLS; k++) { /* pairs first, then rows */
+            const int s = k / (2 * Window::HELD) * 2 + k % 2, r = k / 2 % Window::HELD;
+            const int c = r * Window::STATES + s;
+            const float2 B = w->B[first + i][window_pair<Window>(thread, s / 2)];
+            const struct decay a = HOW == KEEP_AGAIN ? decay_again(step[r].z * A[c], left[c])
+                                                     : window_decay<Window>(step[r], A[c]);
+            ah[i][c] = Window::SCALAR ? (a.whole + a.rest) * h[c] : decay_apply(a, h[c]);
+            h[c] = fmaf(step[r].x, s % 2 ? B.y : B.x, ah[i][c]);
+            rest[i][c] = left[c] = a.rest;
         }
         if (HOW == PASS && Window::KEEPS)
-            w->rest[i][thread] = make_float4(passed[0], passed[1], passed[2], passed[3]);
+            memcpy(&w->rest[i][thread], left, sizeof left);
     }
 }
 
+/* What a thread adds up over the states that it has, [held][step], STRIDE steps a row: C*h, B*dh,
+ * and A*a*h'*dh, without A if that is SCALAR. */
+template <typename Window>
+struct row_sums {
+    static const int COUNT = Window::HELD * Window::STRIDE;
+    float y[COUNT], dx[COUNT], da[COUNT];
+};
+
 /* Takes dh of the thread's states back through the STRIDE steps from `first` on: from a*dh of the
- * step behind to that of the first. Leaves dB and dC of the warp's rows in the window; adds to dA;
- * y, dx and da get the thread's part of the sums over states, [held][step], da without A if that is
- * SCALAR. */
+ * step behind to that of the first. Leaves dB and dC of the warp's rows in the window, and adds to
+ * dA. */
 template <typename Window>
 static inline __device__ void back(Window *w, int thread, int first, const float A[],
                                    const float (*ah)[Window::CELLS],
                                    const float (*rest)[Window::CELLS], float dh[], float dA[],
-                                   float y[], float dx[], float da[])
+                                   struct row_sums<Window> *sums)
 {
+    const int STATES = Window::STATES, STRIDE = Window::STRIDE;
     struct decay behind[Window::CELLS];
 #pragma unroll
-    for (int i = Window::STRIDE - 1; i >= 0; i--) {
+    for (int i = STRIDE - 1; i >= 0; i--) {
         float4 step[Window::HELD];
-        float dBC[Window::STATES * 2]; /* [state][B, C] */
+        float dBC[STATES * 2]; /* [state][B, C] */
 #pragma unroll
         for (int r = 0; r < Window::HELD; r++) {
+            const int at = r * STRIDE + i;
             step[r] = w->step[first + i][window_row<Window>(thread, r)];
-            y[r * Window::STRIDE + i] = dx[r * Window::STRIDE + i] = da[r * Window::STRIDE + i] = 0;
+            sums->y[at] = sums->dx[at] = sums->da[at] = 0;
         }
 #pragma unroll
-        for (int s = 0; s < Window::STATES * 2; s++)
+        for (int s = 0; s < STATES * 2; s++)
             dBC[s] = 0;
 #pragma unroll
-        for (int j = 0; j < Window::PAIRS; j++) {
-            const float2 B2 = w->B[first + i][window_pair<Window>(thread, j)];
-            const float2 C2 = w->C[first + i][window_pair<Window>(thread, j)];
-            const float B[2] = {B2.x, B2.y}, C[2] = {C2.x, C2.y};
-#pragma unroll
-            for (int k = 0; k < 2 * Window::HELD; k++) {
-                const int r = k / 2, s = j * 2 + k % 2, c = r * Window::STATES + s;
-                const float x = step[r].x, dy = step[r].y, delta = step[r].z;
-                dh[c] = i == Window::STRIDE - 1 ? fmaf(dy, C[k % 2], dh[c])
-                                                : selscan_step(dh[c], behind[c], dy, C[k % 2]);
-                const float h = fmaf(x, B[k % 2], ah[i][c]);
-                dBC[s * 2] = fmaf(x, dh[c], dBC[s * 2]);
-                dBC[s * 2 + 1] = fmaf(dy, h, dBC[s * 2 + 1]);
-                y[r * Window::STRIDE + i] = fmaf(C[k % 2], h, y[r * Window::STRIDE + i]);
-                dx[r * Window::STRIDE + i] = fmaf(B[k % 2], dh[c], dx[r * Window::STRIDE + i]);
-                if (Window::SCALAR) {
-                    da[r * Window::STRIDE + i] = fmaf(ah[i][c], dh[c], da[r * Window::STRIDE + i]);
-                } else {
-                    const float through = ah[i][c] * dh[c];
-                    da[r * Window::STRIDE + i] = fmaf(A[c], through, da[r * Window::STRIDE + i]);
-                    dA[c] = fmaf(delta, through, dA[c]);
-                }
-                if (Window::KEEPS) {
-                    behind[c].whole = decay_whole(delta * A[c]);
-                    behind[c].rest = rest[i][c];
-                } else {
-                    behind[c] = window_decay<Window>(step[r], A[c]);
-                }
-            }
+        for (int k = 0; k < Window::CELLS; k++) { /* pairs first, then rows */
+            const int s = k / (2 * Window::HELD) * 2 + k % 2, r = k / 2 % Window::HELD;
+            const int c = r * STATES + s, at = r * STRIDE + i;
+            const float2 B2 = w->B[first + i][window_pair<Window>(thread, s / 2)];
+            const float2 C2 = w->C[first + i][window_pair<Window>(thread, s / 2)];
+            const float B = s % 2 ? B2.y : B2.x, C = s % 2 ? C2.y : C2.x;
+            const float x = step[r].x, dy = step[r].y, delta = step[r].z;
+            dh[c] = i == STRIDE - 1 ? fmaf(dy, C, dh[c]) : selscan_step(dh[c], behind[c], dy, C);
+            const float h = fmaf(x, B, ah[i][c]), through = ah[i][c] * dh[c];
+            dBC[s * 2] = fmaf(x, dh[c], dBC[s * 2]);
+            dBC[s * 2 + 1] = fmaf(dy, h, dBC[s * 2 + 1]);
+            sums->y[at] = fmaf(C, h, sums->y[at]);
+            sums->dx[at] = fmaf(B, dh[c], sums->dx[at]);
+            sums->da[at] = Window::SCALAR ? fmaf(ah[i][c], dh[c], sums->da[at])
+                                          : fmaf(A[c], through, sums->da[at]);
+            dA[c] = fmaf(delta, through, dA[c]);
+            behind[c] = Window::KEEPS ? decay_again(delta * A[c], rest[i][c])
+                                      : window_decay<Window>(step[r], A[c]);
         }
         window_keep(w, thread, i, dBC);
     }
@@ -109,30 +121,31 @@ static inline __device__ void back(Window *w, int thread, int first, const float
         dh[c] = decay_apply(behind[c], dh[c]);
 }
 
-/* Adds y, dx and da up over the states, and leaves du, ddelta and dz of the STRIDE steps from
- * `first` on in the window. The sums of consecutive steps of a row are with consecutive lanes. */
+/* Adds up over the states, and leaves du, ddelta and dz of the STRIDE steps from `first` on in the
+ * window. The sums of consecutive steps of a row are with consecutive lanes. */
 template <typename Window>
-static inline __device__ void finish(Window *w, int thread, int first, float y[], float dx[],
-                                     float da[])
+static inline __device__ void finish(Window *w, int thread, int first,
+                                     struct row_sums<Window> *sums)
 {
-    const int COUNT = Window::HELD * Window::STRIDE, LANES = Window::LANES;
+    const int COUNT = row_sums<Window>::COUNT, LANES = Window::LANES;
+    const bool swapped = Window::HELD > 1;
     const int lane = window_lane<Window>(thread), row = window_row<Window>(thread, 0);
-    if (Window::GATE)
-        window_sum<COUNT, LANES / 2, 1, (Window::HELD > 1)>(thread, y);
-    window_sum<COUNT, LANES / 2, 1, (Window::HELD > 1)>(thread, dx);
-    window_sum<COUNT, LANES / 2, 1, (Window::HELD > 1)>(thread, da);
-    if (LANES > COUNT && lane % (LANES / COUNT))
-        return;
-    const float2 own = w->own[row];
     float dA = 0, dD = 0, ddelta_bias = 0;
+    if (Window::GATE)
+        window_sum<COUNT, LANES / 2, 1, swapped>(thread, sums->y);
+    window_sum<COUNT, LANES / 2, 1, swapped>(thread, sums->dx);
+    window_sum<COUNT, LANES / 2, 1, swapped>(thread, sums->da);
+    if (LANES > COUNT && lane % (LANES / COUNT)) /* others have the same */
+        return;
 #pragma unroll
     for (int i = 0; i < (COUNT > LANES ? COUNT / LANES : 1); i++) {
         const int t = first + (lane * COUNT / LANES + i) % Window::STRIDE;
         const float4 edge = w->edge[t][row];
         const struct selscan_bwd_element e = {edge.x, edge.y, edge.z, w->step[t][row].y, edge.w};
-        const struct selscan_bwd_gradients g = selscan_bwd_combine(
-            e, own.y, Window::GATE ? y[i] : 0.0f, dx[i], Window::SCALAR ? own.x * da[i] : da[i]);
-        dA = fmaf(e.delta, da[i], dA);
+        const struct selscan_bwd_gradients g =
+            selscan_bwd_combine(e, w->own[row].y, Window::GATE ? sums->y[i] : 0.0f, sums->dx[i],
+                                Window::SCALAR ? w->own[row].x * sums->da[i] : sums->da[i]);
+        dA = fmaf(e.delta, sums->da[i], dA);
         dD = fmaf(e.dy, e.u, dD);
         ddelta_bias += g.ddelta;
         w->edge[t][row] = make_float4(g.du, g.ddelta, g.dz, 0);
@@ -150,8 +163,8 @@ static inline __device__ void stride(Window *w, int thread, int first, const flo
                                      float dh[])
 {
     float ah[Window::STRIDE][Window::CELLS], rest[Window::STRIDE][Window::CELLS];
-    float y[Window::HELD * Window::STRIDE], dx[Window::HELD * Window::STRIDE];
-    float da[Window::HELD * Window::STRIDE], dA[Window::CELLS];
+    float dA[Window::CELLS];
+    struct row_sums<Window> sums;
 #pragma unroll
     for (int c = 0; c < Window::CELLS; c++)
         dA[c] = 0;
@@ -162,11 +175,11 @@ static inline __device__ void stride(Window *w, int thread, int first, const flo
         forth<KEEP>(w, thread, first, A, h, ah, rest);
     else
         forth<KEEP_AGAIN>(w, thread, first, A, h, ah, rest);
-    back(w, thread, first, A, ah, rest, dh, dA, y, dx, da);
-    finish(w, thread, first, y, dx, da);
+    back(w, thread, first, A, ah, rest, dh, dA, &sums);
+    finish(w, thread_of_block(), first, &sums);
 #pragma unroll
     for (int c = 0; c < Window::CELLS && !Window::SCALAR; c++)
-        w->dA[c][thread] += dA[c];
+        w->dA[c][threadIdx.x] += dA[c];
 }
 
 /* Leaves what the block has added up over time for part `part`. */
@@ -232,7 +245,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 2)
 
     window_begin(&call, &plan.partial, blockIdx.x % row_blocks, blockIdx.x / row_blocks, w);
     __syncthreads(); /* rows and share are known */
-    int chunk = plan_end(&plan, w->share * plan.share, plan.share);
+    int chunk = plan_end(&plan, w->share * plan.share, plan.share) - 1;
 #pragma unroll
     for (int c = 0; c < Window::CELLS; c++) {
         A[c] = dh[c] = 0;
@@ -244,26 +257,27 @@ static __global__ void __launch_bounds__(TILE_THREADS, 2)
             A[c] =
                 ((const float *)call.tensor[SELSCAN_BWD_A])[selscan_a_at(p, r->channel + row, n)];
         });
-    while (chunk > w->share * plan.share) {
-        if (chunk == plan.chunks || (chunk & (plan.segment - 1)) == 0)
-            states_load<Window>(thread_of_block(), p, r, plan_passed(&call, &plan, chunk), dh);
-        chunk--;
+    while (chunk >= w->share * plan.share) {
+        const int behind = chunk + 1;
+        if (behind == plan.chunks || (behind & (plan.segment - 1)) == 0)
+            states_load<Window>(thread_of_block(), p, r, plan_passed(&call, &plan, behind), dh);
         window_typed(p, [&](auto dtype) {
-            window_load<decltype(dtype)::value>(&call, chunk * (int64_t)Window::STEPS - plan.before,
-                                                w);
+            window_load<decltype(dtype)::value>(&call, chunk,
+                                                chunk * (int64_t)Window::STEPS - plan.before, w);
         });
         __syncthreads(); /* the window is whole */
 #pragma unroll 1
         for (int t = Window::STEPS - Window::STRIDE; t >= 0; t -= Window::STRIDE) {
             const int thread = thread_of_block();
             float h[Window::CELLS];
-            states_load<Window>(thread, p, r, plan_h(&call, &plan, chunk), h);
+            states_load<Window>(thread, p, r, plan_h(&call, &plan, w->chunk), h);
             stride(w, thread, t, A, h, dh);
             __syncthreads(); /* the warps' sums are whole */
             window_reduce(p, &plan.partial, t, w);
             __syncthreads(); /* they are read; du, ddelta and dz are whole */
         }
         window_typed(p, [&](auto dtype) { window_store<decltype(dtype)::value>(&call, w); });
+        chunk = w->chunk - 1;
         __syncthreads(); /* the window is read */
     }
     keep_sums(p, &plan.partial, r->b * plan.shares + w->share, w);

@@ -65,6 +65,7 @@ struct window {
     int64_t block_at; /* where their dB is, in elements, among those of all blocks of rows */
     int share;        /* of time */
     float2 own[ROWS]; /* A, if SCALAR, and D */
+    int chunk;        /* that the steps are */
     struct place place;
 };
 
@@ -292,10 +293,10 @@ static inline __device__ void window_begin(const struct selscan_bwd_call *call,
     }
 }
 
-/* Fills the window with the steps from `first` on. */
+/* Fills the window with the steps of chunk `chunk`, from `first` on. */
 template <enum dtype DTYPE, typename Window>
-static inline __device__ void window_load(const struct selscan_bwd_call *call, int64_t first,
-                                          Window *w)
+static inline __device__ void window_load(const struct selscan_bwd_call *call, int chunk,
+                                          int64_t first, Window *w)
 {
     const int ROWS = Window::ROWS, STEPS = Window::STEPS;
     const struct tile_rows *const r = &w->rows;
@@ -313,8 +314,10 @@ static inline __device__ void window_load(const struct selscan_bwd_call *call, i
                                           Window::SCALAR ? a.rest : 0.0f);
             w->edge[t][row] = make_float4(e.u, e.delta, e.slope, e.gate);
         });
-    if (threadIdx.x == 0)
+    if (threadIdx.x == 0) {
+        w->chunk = chunk;
         w->place = place;
+    }
 }
 
 /* Writes du, ddelta and dz of the window from its `edge`. */
