@@ -41,7 +41,7 @@ static inline __device__ void forth(Window *w, int thread, int first, const floa
     for (int i = 0; i < Window::STRIDE; i++) {
         float4 step[Window::HELD];
         float left[Window::CELLS];
-        if (HOW == KEEP_AGAIN)
+        if (HOW == KEEP_AGAIN) /* cost only: else nobody reads them */
             memcpy(left, &w->rest[i][thread], sizeof left);
 #pragma unroll
         for (int r = 0; r < Window::HELD; r++)
@@ -131,7 +131,7 @@ static inline __device__ void finish(Window *w, int thread, int first,
     const bool swapped = Window::HELD > 1;
     const int lane = window_lane<Window>(thread), row = window_row<Window>(thread, 0);
     float dA = 0, dD = 0, ddelta_bias = 0;
-    if (Window::GATE)
+    if (Window::GATE) /* cost only: else nobody reads them */
         window_sum<COUNT, LANES / 2, 1, swapped>(thread, sums->y);
     window_sum<COUNT, LANES / 2, 1, swapped>(thread, sums->dx);
     window_sum<COUNT, LANES / 2, 1, swapped>(thread, sums->da);
@@ -171,7 +171,7 @@ static inline __device__ void stride(Window *w, int thread, int first, const flo
 #pragma unroll 1
     for (int t = 0; t < first; t += Window::STRIDE)
         forth<PASS>(w, thread, t, A, h, ah, rest);
-    if (first || !Window::KEEPS)
+    if (first || !Window::KEEPS) /* cost only: the rests are worked out again */
         forth<KEEP>(w, thread, first, A, h, ah, rest);
     else
         forth<KEEP_AGAIN>(w, thread, first, A, h, ah, rest);
@@ -212,24 +212,20 @@ static inline __device__ void states_load(int thread, const struct selscan *p,
                                           const struct tile_rows *r, struct states from, float h[])
 {
     const int64_t first = r->b * p->channels + r->channel;
+    if (!from.quads) {
+        window_fill<Window>(thread, p, r, h,
+                            [&](int row, int n) { return states_at(from, first + row, n); });
+        return;
+    }
 #pragma unroll
-    for (int c = 0; c < Window::CELLS; c++)
-        h[c] = 0;
-    if (from.quads) {
-        const float *const array = from.array + first * from.pitch;
-#pragma unroll
-        for (int c = 0; c < Window::CELLS; c += 2) {
-            const int row = window_row<Window>(thread, c / Window::STATES);
-            const int n = window_pair<Window>(thread, c % Window::STATES / 2) * 2;
-            if (row < r->rows && n < (int)p->state) {
-                const float2 pair = *(const float2 *)&array[row * from.pitch + n];
-                h[c] = pair.x;
-                h[c + 1] = pair.y;
-            }
-        }
-    } else {
-        window_cells<Window>(
-            thread, p, r, [&](int c, int row, int n) { h[c] = states_at(from, first + row, n); });
+    for (int c = 0; c < Window::CELLS; c += 2) {
+        const int row = window_row<Window>(thread, c / Window::STATES);
+        const int n = window_pair<Window>(thread, c % Window::STATES / 2) * 2;
+        const bool inside = row < r->rows && n < (int)p->state;
+        const float *const at = &from.array[(first + row) * from.pitch + n];
+        const float2 pair = inside ? *(const float2 *)at : make_float2(0, 0);
+        h[c] = pair.x;
+        h[c + 1] = pair.y;
     }
 }
 
@@ -247,16 +243,12 @@ static __global__ void __launch_bounds__(TILE_THREADS, 2)
     __syncthreads(); /* rows and share are known */
     int chunk = plan_end(&plan, w->share * plan.share, plan.share) - 1;
 #pragma unroll
-    for (int c = 0; c < Window::CELLS; c++) {
-        A[c] = dh[c] = 0;
-        w->dA[Window::SCALAR ? 0 : c][threadIdx.x] = 0;
-    }
+    for (int c = 0; c < (Window::SCALAR ? 1 : Window::CELLS); c++)
+        w->dA[c][threadIdx.x] = 0;
     w->dD[threadIdx.x] = w->ddelta_bias[threadIdx.x] = 0;
-    if (!Window::SCALAR)
-        window_cells<Window>(thread_of_block(), p, r, [&](int c, int row, int n) {
-            A[c] =
-                ((const float *)call.tensor[SELSCAN_BWD_A])[selscan_a_at(p, r->channel + row, n)];
-        });
+    window_fill<Window>(thread_of_block(), p, r, A, [&](int row, int n) {
+        return ((const float *)call.tensor[SELSCAN_BWD_A])[selscan_a_at(p, r->channel + row, n)];
+    });
     while (chunk >= w->share * plan.share) {
         const int behind = chunk + 1;
         if (behind == plan.chunks || (behind & (plan.segment - 1)) == 0)
@@ -272,9 +264,10 @@ static __global__ void __launch_bounds__(TILE_THREADS, 2)
             float h[Window::CELLS];
             states_load<Window>(thread, p, r, plan_h(&call, &plan, w->chunk), h);
             stride(w, thread, t, A, h, dh);
-            __syncthreads(); /* the warps' sums are whole */
+            __syncthreads(); /* GPU only, as simt's shuffles keep warps in step: the sums are whole
+                              */
             window_reduce(p, &plan.partial, t, w);
-            __syncthreads(); /* they are read; du, ddelta and dz are whole */
+            __syncthreads(); /* GPU only, likewise: they are read; du, ddelta and dz are whole */
         }
         window_typed(p, [&](auto dtype) { window_store<decltype(dtype)::value>(&call, w); });
         chunk = w->chunk - 1;

@@ -137,6 +137,20 @@ static inline __device__ void window_cells(int thread, const struct selscan *p,
     }
 }
 
+/* Sets to[c] to value(row, n) for those cells, and to 0 for the thread's others. */
+template <typename Window, typename Value>
+static inline __device__ void window_fill(int thread, const struct selscan *p,
+                                          const struct tile_rows *r, float to[], Value value)
+{
+    const int state = (int)p->state;
+#pragma unroll
+    for (int c = 0; c < Window::CELLS; c++) {
+        const int row = window_row<Window>(thread, c / Window::STATES);
+        const int n = window_pair<Window>(thread, c % Window::STATES / 2) * 2 + c % 2;
+        to[c] = row < r->rows && n < state ? value(row, n) : 0.0f;
+    }
+}
+
 template <int COUNT, int STEPS>
 static constexpr int TURNS = (COUNT * STEPS + TILE_THREADS - 1) / TILE_THREADS;
 
@@ -210,10 +224,15 @@ static inline __device__ void window_keep(Window *w, int thread, int t, float dB
     const int lane = window_lane<Window>(thread), team = thread / Window::LANES % teams;
     float *const sums = (float *)w->dBC[thread / WARP_LANES][t];
     window_sum<Window::STATES * 2, WARP_LANES / 2, Window::LANES, true>(thread, dBC);
+    const int size = count < 4 ? count : 4; /* of what is stored at once */
 #pragma unroll
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i += size) {
         const int at = team * count + i; /* of the thread's, in the order of states */
-        sums[(at / 8 * Window::LANES + lane) * 8 + at % 8] = dBC[i];
+        float *const to = &sums[(at / 8 * Window::LANES + lane) * 8 + at % 8];
+        if (size == 4)
+            *(float4 *)to = make_float4(dBC[i], dBC[i + 1], dBC[i + 2], dBC[i + 3]);
+        else
+            *to = dBC[i];
     }
 }
 
