@@ -15,16 +15,17 @@
  *            then dh back. Sums over states of a row and over rows of a warp by exchanges, dB and
  *            dC over warps through shared memory, in ascending order. Then partial.cuh. Longer
  *            than 2048 steps: spans of that many, walked at once from zero, joined, walked again.
- * Cost       bytes: selscan_bwd's, plus u, delta, dout and z a second time, B and C again for every
- *            further block of channels, 8*state a chunk and row, and 16 for each element of B and
- *            block of channels. A step of a state takes some 25 instructions, 80 with a full A,
- *            whose exponentials come 2.5 times (3.5 above 16 states). Workspace: with 16 or 64
- *            states 3 to 5 % of the 12*batch*channels*length*state that keeping all steps takes.
- * Error      f32 5e-6 at worst, where states are forgotten; 2e-6 on slow decay. a*h' of up to 16
- *            steps comes from a rounded a; h and dh go from chunk to chunk with decays in two
- * parts. Source     Chen, Xu, Zhang and Guestrin, Training deep nets with sublinear memory cost,
- * arXiv 1604.06174 (states kept, the rest computed again); decays in two parts: docs/numerics.md.
- * Order and segments are ours.
+ * Cost       bytes: selscan_bwd's, plus u and delta a second time (dout and z too, where time is
+ *            cut), B and C again for every further block of channels, 12*state a chunk and row, and
+ *            16 for each element of B and block of channels. Some 30 instructions a step and state,
+ *            80 with a full A, whose exponentials come twice (4.5 times above 16 states, 3.5 above
+ *            64). Workspace: with 16 or 64 states 3 to 5 % of the 12*batch*channels*length*state
+ *            that keeping all steps takes, 13 % with 256.
+ * Error      f32 3e-6 at worst, where states are forgotten; 2e-6 on slow decay. A scalar A is
+ *            rounded to one decay for h within a chunk; h and dh go from chunk to chunk with decays
+ *            in two parts.
+ * Source     Chen, Xu, Zhang and Guestrin, Training deep nets with sublinear memory cost, arXiv
+ *            1604.06174 (states kept, the rest worked out again). Segments and order are ours.
  */
 #include "track.cuh"
 
@@ -253,7 +254,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 2)
         const int behind = chunk + 1;
         if (behind == plan.chunks || (behind & (plan.segment - 1)) == 0)
             states_load<Window>(thread_of_block(), p, r, plan_passed(&call, &plan, behind), dh);
-        window_typed(p, [&](auto dtype) {
+        typed(p, [&](auto dtype) {
             window_load<decltype(dtype)::value>(&call, chunk,
                                                 chunk * (int64_t)Window::STEPS - plan.before, w);
         });
@@ -269,7 +270,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 2)
             window_reduce(p, &plan.partial, t, w);
             __syncthreads(); /* GPU only, likewise: they are read; du, ddelta and dz are whole */
         }
-        window_typed(p, [&](auto dtype) { window_store<decltype(dtype)::value>(&call, w); });
+        typed(p, [&](auto dtype) { window_store<decltype(dtype)::value>(&call, w); });
         chunk = w->chunk - 1;
         __syncthreads(); /* the window is read */
     }

@@ -87,9 +87,10 @@ static struct plan plan_of(const struct selscan *p, void *memory)
     plan.spans = (int)blocks_for(plan.chunks, plan.span);
     plan.share = plan.chunks;
     if (row_blocks < BLOCKS / 2) {
-        for (plan.segment = SEGMENT_MIN; plan.segment < plan.span; plan.segment *= 2)
-            if (row_blocks * blocks_for(plan.chunks, plan.segment) <= BLOCKS)
-                break;
+        plan.segment = SEGMENT_MIN;
+        while (plan.segment < plan.span &&
+               row_blocks * blocks_for(plan.chunks, plan.segment) > BLOCKS)
+            plan.segment *= 2; /* cost only: fewer blocks */
         plan.share = plan.segment;
     }
     plan.shares = (int)blocks_for(plan.chunks, plan.share);

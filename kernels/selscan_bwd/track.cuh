@@ -116,7 +116,7 @@ static inline __device__ void walk_span(const struct selscan_bwd_call *call,
     for (int done = 0; done < end - begin; done += Track::CHUNKS) {
         const int left = end - begin - done, count = left < Track::CHUNKS ? left : Track::CHUNKS;
         const int lowest = FORWARD ? begin + done : end - done - count;
-        window_typed(p, [&](auto dtype) {
+        typed(p, [&](auto dtype) {
             track_load<decltype(dtype)::value, FORWARD>(
                 call, r, lowest * (int64_t)Track::CHUNK - plan->before, count * Track::CHUNK,
                 track);

@@ -2,47 +2,19 @@
  * channels of one batch and group, by a block of TILE_THREADS threads.
  *
  * Threads    LANES neighbours, a team, share HELD rows. A thread has the same PAIRS pairs of states
- *            of each: CELLS in all. Two pairs are neighbours in B and C, and so are those of a
- * team. Order      Sums over threads halve the number of sums at each exchange: who is in the upper
- * half keeps the upper ones. Where the first exchange is over rows or pairs, threads of the upper
- * half hold these the other way round, so that all give their second ones. Zeros      Rows, states
- * and steps that the problem does not have are zeros, and change no state. Such steps lie before
- * the first, where nothing is NaN yet.
+ *            of each: CELLS in all. Two pairs are neighbours in B and C, as are those of a team.
+ * Order      Sums over threads halve the number of sums at each exchange: who is in the upper half
+ *            keeps the upper ones. Where the first exchange is over rows or pairs, threads of the
+ *            upper half hold these the other way round, so that all give their second ones.
+ * Zeros      Steps that the problem does not have lie before the first, where nothing is NaN yet.
  */
 #ifndef SSMBENCH_SELSCAN_BWD_WINDOW_CUH
 #define SSMBENCH_SELSCAN_BWD_WINDOW_CUH
 
-#include "../selscan/decay.cuh"
-#include "../selscan/tile.cuh"
 #include "partial.cuh"
+#include "place.cuh"
 
 enum { WARP_LANES = 32 };
-
-/* Where things lie: the first element of a block's rows, and of its B, at a step; how far apart
- * rows and states are, and steps, in the order of the recurrence. */
-struct place {
-    int64_t row_origin, bc_origin;
-    int row, row_step, state, bc_step;
-    int begin, count; /* of the steps from there on, those that are */
-    bool last;        /* channels and states are neighbours in memory, not steps */
-};
-
-static inline __device__ struct place place_of(const struct selscan *p, const struct tile_rows *r,
-                                               int64_t step, int steps)
-{
-    const int64_t t = selscan_time(p, step), next = p->reverse ? -1 : 1;
-    struct place at;
-    at.row_origin = selscan_at(p, r->b, r->channel, t);
-    at.bc_origin = selscan_bc_at(p, r->b, r->group, 0, t);
-    at.row = (int)selscan_at(p, 0, 1, 0);
-    at.row_step = (int)(next * selscan_at(p, 0, 0, 1));
-    at.state = (int)selscan_bc_at(p, 0, 0, 1, 0);
-    at.bc_step = (int)(next * selscan_bc_at(p, 0, 0, 0, 1));
-    at.begin = step < 0 ? (int)-step : 0;
-    at.count = steps - at.begin;
-    at.last = (int)p->layout == CHANNEL_LAST; /* cost only: neighbours in memory */
-    return at;
-}
 
 template <int LANES_, int HELD_, int PAIRS_, int STEPS_, int STRIDE_, bool SCALAR_, bool GATE_>
 struct window {
@@ -87,15 +59,6 @@ static auto window_dispatch(const struct selscan *p, Run run)
                        : window_dispatch_state<true, false>(p, run);
     return p->gate ? window_dispatch_state<false, true>(p, run)
                    : window_dispatch_state<false, false>(p, run);
-}
-
-/* The index of the thread. The compiler does not know it for the same each time: so it works out
- * what depends on it where it is used, and does not keep it in registers that others want. */
-static inline __device__ int thread_of_block(void)
-{
-    int thread = (int)threadIdx.x;
-    asm volatile("" : "+r"(thread)); /* GPU only: spares registers */
-    return thread;
 }
 
 template <typename Window>
@@ -151,50 +114,6 @@ static inline __device__ void window_fill(int thread, const struct selscan *p,
     }
 }
 
-template <int COUNT, int STEPS>
-static constexpr int TURNS = (COUNT * STEPS + TILE_THREADS - 1) / TILE_THREADS;
-
-/* Calls body(turn, i, t) for i < COUNT and t < STEPS, a thread for those of its turns; threads run
- * along i when `last`, else along t. */
-template <int COUNT, int STEPS, typename Body>
-static inline __device__ void window_each(bool last, Body body)
-{
-    const int thread = thread_of_block();
-    const int i = last ? thread % COUNT : thread / STEPS;
-    const int t = last ? thread / COUNT : thread % STEPS;
-    const int i_turn = last ? 0 : TILE_THREADS / STEPS, t_turn = last ? TILE_THREADS / COUNT : 0;
-#pragma unroll(TURNS <COUNT, STEPS> <= 8 ? TURNS <COUNT, STEPS> : 4)
-    for (int turn = 0; turn < TURNS<COUNT, STEPS>; turn++)
-        if (COUNT * STEPS >= TILE_THREADS || thread < COUNT * STEPS)
-            body(turn, i + turn * i_turn, t + turn * t_turn);
-}
-
-static inline __device__ int64_t place_row(const struct place *at, int row, int t)
-{
-    return at->row_origin + (int64_t)row * at->row + (int64_t)t * at->row_step;
-}
-static inline __device__ bool place_has(const struct place *at, int t)
-{
-    return (unsigned)(t - at->begin) < (unsigned)at->count;
-}
-static inline __device__ int64_t place_bc(const struct place *at, int n, int t)
-{
-    return at->bc_origin + (int64_t)n * at->state + (int64_t)t * at->bc_step;
-}
-
-/* run(DTYPE), where DTYPE is p->dtype as a constant. */
-template <typename Run>
-static inline __device__ void window_typed(const struct selscan *p, Run run)
-{
-    const int dtype = (int)p->dtype;
-    if (dtype == DTYPE_F32)
-        run(std::integral_constant<enum dtype, DTYPE_F32>());
-    else if (dtype == DTYPE_BF16)
-        run(std::integral_constant<enum dtype, DTYPE_BF16>());
-    else
-        run(std::integral_constant<enum dtype, DTYPE_F16>());
-}
-
 /* The sums of part[i] over the threads at distances FAR, FAR/2, ... NEAR. A thread gets those of
  * COUNT over the number of threads, or one, in part[0] and on: of consecutive i in the order of the
  * threads. When ORDERED, those at FAR hold the two halves the other way round. */
@@ -244,48 +163,6 @@ static inline __device__ struct decay window_decay(float4 step, float A)
     scalar.whole = step.z;
     scalar.rest = step.w;
     return Window::SCALAR ? scalar : decay_ex2(step.z * A);
-}
-
-/* Loads u, delta, dout and z of the steps of `at`, a thread those of its turns. */
-template <enum dtype DTYPE, int ROWS, int STEPS>
-static inline __device__ void rows_fetch(const struct selscan_bwd_call *call,
-                                         const struct tile_rows *r, const struct place *at,
-                                         struct selscan_bwd_raw raw[])
-{
-    window_each<ROWS, STEPS>(at->last, [&](int turn, int row, int t) {
-        raw[turn] = {0, 0, 0, 0};
-        if (row < r->rows && place_has(at, t))
-            raw[turn] = selscan_bwd_raw_at(call, DTYPE, place_row(at, row, t));
-    });
-}
-
-/* Calls body(row, t, element, decay) for what was fetched; zeros have a decay of 1. If not SCALAR,
- * the decay is that of nothing. */
-template <bool SCALAR, int ROWS, int STEPS, typename Body>
-static inline __device__ void rows_each(const struct selscan_bwd_call *call,
-                                        const struct tile_rows *r, const struct place *at,
-                                        const struct selscan_bwd_raw raw[], Body body)
-{
-    window_each<ROWS, STEPS>(at->last, [&](int turn, int row, int t) {
-        struct selscan_bwd_element e = {0, 0, 0, 0, 0};
-        float A = 0;
-        if (row < r->rows && place_has(at, t)) {
-            e = selscan_bwd_element_of(call, r->channel + row, raw[turn]);
-            A = SCALAR ? ((const float *)call->tensor[SELSCAN_BWD_A])[r->channel + row] : 0.0f;
-        }
-        body(row, t, e, decay_ex2(e.delta * A));
-    });
-}
-
-/* Calls body(n, t, at) for all states and steps, where `at` is where their B is, or negative. */
-template <int CAPACITY, int STEPS, typename Body>
-static inline __device__ void states_each(const struct selscan *p, const struct place *at,
-                                          Body body)
-{
-    const int state = (int)p->state;
-    window_each<CAPACITY, STEPS>(at->last, [&](int, int n, int t) {
-        body(n, t, n < state && place_has(at, t) ? place_bc(at, n, t) : -1);
-    });
 }
 
 /* Says what the block is about: block of rows `block`, share of time `share`. */
@@ -345,7 +222,7 @@ static inline __device__ void window_store(const struct selscan_bwd_call *call, 
 {
     const struct place place = w->place;
     const int rows = w->rows.rows;
-    window_each<Window::ROWS, Window::STEPS>(place.last, [&](int, int row, int t) {
+    each<Window::ROWS, Window::STEPS>(place.last, [&](int, int row, int t) {
         const float4 edge = w->edge[t][row];
         if (row < rows && place_has(&place, t))
             selscan_bwd_store(call, DTYPE, place_row(&place, row, t), {edge.x, edge.y, edge.z});
@@ -361,7 +238,7 @@ static inline __device__ void window_reduce(const struct selscan *p, const struc
     const struct place place = w->place;
     const int state = (int)p->state;
     float *const dB = partial->dB + w->block_at, *const dC = partial->dC + w->block_at;
-    window_each<Window::CAPACITY, Window::STRIDE>(place.last, [&](int, int n, int t) {
+    each<Window::CAPACITY, Window::STRIDE>(place.last, [&](int, int n, int t) {
         float2 sum = ((const float2 *)w->dBC[0][t])[n];
 #pragma unroll
         for (int warp = 1; warp < Window::WARPS; warp++) {
