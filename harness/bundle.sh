@@ -4,6 +4,7 @@ set -eu
 rm -rf "$2"
 mkdir -p "$2/lib"
 cp "$1" "$2/"
+strip --strip-debug "$2/${1##*/}"
 for program in "$(dirname "$1")"/*-cuda; do
     [ ! -e "$program" ] || cp "$program" "$2/"
 done
