@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POOL = 33 };
+enum { POOL = 17 };
 
 /* A problem and its tensors in main memory. */
 struct memory {

@@ -3,18 +3,21 @@
  * Computes   all of reference/selscan_bwd.h, in fp32.
  * Accepts    state <= 256; every option.
  * Layout     one chunk of 64 steps of a block of 32 channels per loop turn, turns spread over
- * OpenMP threads; the states of one channel in a chunk on the stack. Workspace: for each chunk and
- * row the states it starts from, the gradients that reach its end, and the sum of delta'; dB and dC
- * of each block. Algorithm  three passes. Each chunk from zero states, and back from zero
- * gradients, which needs no states; then carries, from the first chunk to the last and back, each
- * through the decay of a whole chunk, exp(A * sum of delta'); then each chunk forward from the
- * states it really starts from, which are kept, and back. Parallel over time too. Cost       bytes:
- * B and C four times, their sums once for every channel, from a cache if it holds them;
- * exponentials four times. Workspace: 8 bytes for each element of B and 32 channels, 12 for each
- * row, state and chunk (4 less where A is scalar). Error      f32 1.5e-6 at worst. Sums over states
- * in index order, those over channels, chunks and sequences as in sums.h: the same bits whatever
- * the number of threads. Source     the chunks of selscan/chunked, in both directions; written from
- * the definition.
+ *            OpenMP threads; the states of one channel in a chunk on the stack. Workspace: for each
+ *            chunk and row the states that it starts from, the gradients that reach its end, and
+ *            the sum of delta'; dB and dC of each block.
+ * Algorithm  three passes. Each chunk from zero states, and back from zero gradients, which needs
+ *            no states; then carries, from the first chunk to the last and back, each through the
+ *            decay of a whole chunk, exp(A * sum of delta'); then each chunk forward from the
+ *            states that it really starts from, which are kept, and back. Parallel over time too.
+ * Cost       bytes: B and C four times, their sums once for every channel, from a cache if it holds
+ *            them. Exponentials four times. Workspace: 8 bytes for each element of B and 32
+ *            channels, 12 for each state, row and chunk (8 where A is scalar), and up to 16 for
+ *            each row and chunk.
+ * Error      f32 2e-6; 3e-6 in dA where its terms cancel. Sums over states in index order, those
+ *            over channels, chunks and sequences as in sums.h: the same bits whatever the number of
+ *            threads.
+ * Source     the chunks of selscan/chunked, in both directions; written from the definition.
  */
 #include "walk.h"
 

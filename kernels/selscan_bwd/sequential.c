@@ -6,12 +6,13 @@
  *            threads. Workspace: dB and dC of each block; the states of one channel per thread.
  * Algorithm  forward length*state multiply-adds and as many floats kept, then back; decays in two
  *            parts, taken again on the way back. Its obviousness is the point, not its speed.
- * Cost       bytes: B, C and their sums twice for every channel, from a cache if it holds them.
- *            Exponentials twice. Workspace: 8 bytes for each element of B and 32 channels, 4 for
- *            each element of A and sequence, 4*(length+1)*state a thread.
+ * Cost       bytes: B twice, C and their sums once for every channel, from a cache if it holds
+ *            them. Exponentials twice. Workspace: 8 bytes for each element of B and 32 channels,
+ *            4*(state + 2) for each row (12 where A is scalar), 4*(length + 1)*state for each
+ *            thread.
  * Error      f32 2e-6; 5e-6 in dA where its terms cancel, or a state grows for 16384 steps. Sums
- * over states in index order, those over channels and sequences as in sums.h. Source     written
- * from the definition; decays in two parts: docs/numerics.md.
+ *            over states in index order, those over channels and sequences as in sums.h.
+ * Source     written from the definition; decays in two parts: docs/numerics.md.
  */
 #include "walk.h"
 #include <omp.h>

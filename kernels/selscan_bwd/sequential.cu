@@ -6,7 +6,7 @@
  * Layout     thread = one (batch, channel) row, block = 32 rows; dh[state] and dA[state] in
  *            registers up to 64 states, in local memory above. Workspace: the states after all
  *            steps, and the terms of dB, each (batch, length, state, channels), which a warp
- *            touches in 128 bytes; dA, dD and ddelta_bias of every 256 steps. Loads of u, delta,
+ *            touches in 128 bytes; dA, dD and ddelta_bias of every 64 steps. Loads of u, delta,
  *            z and dout are strided by length across a warp when channel_first.
  * Algorithm  keep: the recurrence, which leaves its states. back: from the last step to the first,
  *            all gradients; terms of dC go where the state was that they came from. contract: a
@@ -15,12 +15,12 @@
  * Cost       bytes: selscan_bwd's, plus 28*batch*channels*length*state: states written and read
  *            twice, terms written and read. Workspace: 8*batch*channels*length*state.
  *            Parallelism: only batch*channels threads, but for contract.
- * Error      f32 1e-6 at worst; 4e-6 on slow decay, over 16384 steps.
+ * Error      f32 2e-6; 5e-6 in dA where its terms cancel, or a state grows for 16384 steps.
  * Source     written from the definition; decays in two parts: docs/numerics.md.
  */
 #include "partial.cuh"
 
-enum { ROWS = 32, STRETCH = 256, CONTRACT_THREADS = 128 };
+enum { ROWS = 32, STRETCH = 64, CONTRACT_THREADS = 128 };
 
 struct memory {
     float *h;  /* (batch, length, state, channels): after each step; then terms of dC */
@@ -84,17 +84,39 @@ template <int CAPACITY>
 static inline __device__ void keep_dA(const struct selscan *p, const struct partial *w,
                                       int64_t part, int64_t d, float dA[CAPACITY])
 {
-    float total = 0;
+    double total = 0;
 #pragma unroll(CAPACITY <= 64 ? CAPACITY : 1)
     for (int n = 0; n < CAPACITY; n++)
         if (n < p->state) {
-            total += dA[n];
-            w->sums[partial_dA(p, part, d, n)] = p->a == A_SCALAR ? total : dA[n];
+            total += (double)dA[n];
+            w->sums[partial_dA(p, part, d, n)] = p->a == A_SCALAR ? (float)total : dA[n];
             dA[n] = 0;
         }
 }
 
-/* dh[n] is a*dh of the step behind; dA[n] and `sum` are sums of a stretch. */
+/* C of state n at a step; 0 before the first. */
+template <enum dtype DTYPE>
+static inline __device__ float load_C(const struct selscan_bwd_call *call, int64_t b, int64_t g,
+                                      int64_t n, int64_t step)
+{
+    const struct selscan *p = &call->in.p;
+    return step < 0 ? 0.0f
+                    : dtype_load(call->tensor[SELSCAN_BWD_C], DTYPE,
+                                 selscan_bc_at(p, b, g, n, selscan_time(p, step)));
+}
+
+/* dy of channel d at a step; 0 before the first. */
+template <enum dtype DTYPE>
+static inline __device__ float load_dy(const struct selscan_bwd_call *call, int64_t b, int64_t d,
+                                       int64_t step)
+{
+    const struct selscan *p = &call->in.p;
+    return step < 0 ? 0.0f
+                    : selscan_bwd_dy(call, DTYPE, selscan_at(p, b, d, selscan_time(p, step)));
+}
+
+/* dh[n] is C*dy + a*dh of the step behind, rounded once: it is made a step ahead. dA[n] and `sum`
+ * are sums of a stretch. */
 template <enum dtype DTYPE, int CAPACITY>
 static __global__ void back(const struct selscan_bwd_call call, const struct memory m)
 {
@@ -105,18 +127,20 @@ static __global__ void back(const struct selscan_bwd_call call, const struct mem
     const int64_t b = row / p->channels, d = row % p->channels, g = selscan_group(p, d);
     const float *A = (const float *)call.tensor[SELSCAN_BWD_A];
     struct selscan_bwd_share sum = {0, 0};
-    float dh[CAPACITY], dA[CAPACITY];
+    float dh[CAPACITY], dA[CAPACITY], dy = load_dy<DTYPE>(&call, b, d, p->length - 1);
 
 #pragma unroll(CAPACITY <= 64 ? CAPACITY : 1)
     for (int n = 0; n < CAPACITY; n++) {
-        dh[n] = n < p->state ? selscan_bwd_dfinal(&call, row, n) : 0.0f;
+        dh[n] = n < p->state ? fmaf(load_C<DTYPE>(&call, b, g, n, p->length - 1), dy,
+                                    selscan_bwd_dfinal(&call, row, n))
+                             : 0.0f;
         dA[n] = 0;
     }
     for (int64_t step = p->length - 1; step >= 0; step--) {
         const int64_t t = selscan_time(p, step), at = selscan_at(p, b, d, t);
         const float delta = selscan_delta(&call.in, DTYPE, d, at);
         const float x = delta * dtype_load(call.tensor[SELSCAN_BWD_U], DTYPE, at);
-        const float dy = selscan_bwd_dy(&call, DTYPE, at);
+        const float dy_before = load_dy<DTYPE>(&call, b, d, step - 1);
         const struct decay scalar = decay_of(p->a == A_SCALAR ? delta * A[d] : 0.0f);
         float y = 0, dx = 0, da = 0;
 #pragma unroll(CAPACITY <= 64 ? CAPACITY : 1)
@@ -126,22 +150,22 @@ static __global__ void back(const struct selscan_bwd_call call, const struct mem
                 const struct decay a = p->a == A_SCALAR ? scalar : decay_of(delta * A_n);
                 const int64_t bc = selscan_bc_at(p, b, g, n, t);
                 const float B = dtype_load(call.tensor[SELSCAN_BWD_B], DTYPE, bc);
-                const float C = dtype_load(call.tensor[SELSCAN_BWD_C], DTYPE, bc);
+                const float C = load_C<DTYPE>(&call, b, g, n, step);
                 const float before =
                     step ? m.h[state_at(p, b, step - 1, n, d)] : selscan_initial(&call.in, row, n);
                 float *const h = &m.h[state_at(p, b, step, n, d)];
-                const float gradient = fmaf(C, dy, dh[n]);
-                const float through = selscan_step(before, a, 0, 0) * gradient;
+                const float through = selscan_step(before, a, 0, 0) * dh[n];
 
                 y = fmaf(C, *h, y);
-                dx = fmaf(B, gradient, dx);
+                dx = fmaf(B, dh[n], dx);
                 da = fmaf(A_n, through, da);
                 dA[n] = fmaf(delta, through, dA[n]);
-                dh[n] = selscan_step(gradient, a, 0, 0);
                 *h *= dy;
-                m.dB[state_at(p, b, step, n, d)] = x * gradient;
+                m.dB[state_at(p, b, step, n, d)] = x * dh[n];
+                dh[n] = selscan_step(dh[n], a, load_C<DTYPE>(&call, b, g, n, step - 1), dy_before);
             }
         const struct selscan_bwd_share share = selscan_bwd_finish(&call, DTYPE, d, at, y, dx, da);
+        dy = dy_before;
         sum.dD += share.dD;
         sum.ddelta_bias += share.ddelta_bias;
         if (step % STRETCH == 0) {

@@ -11,12 +11,14 @@
  * Algorithm  forward through all tiles but the last, for the states before each; then from the last
  *            tile to the first: its states again, kept, and back. Sums over states stay in lanes
  *            until the tile is done, then LANES steps at a time are transposed and added.
- * Cost       bytes: selscan_bwd's, plus B and C twice, and 8 bytes for each of their elements, per
- *            block. Exponentials twice. Lanes idle where state is no multiple of LANES. Workspace:
- *            8 bytes for each element of B and 32 channels, 4 for each element of A and sequence,
- *            4*length*state a thread.
- * Error      f32 1.7e-6, and 3.6e-6 where a state grows for 16384 steps. Order: sums over channels
- *            and sequences as in sums.h; those over states lane by lane, LANES apart first.
+ * Cost       bytes: selscan_bwd's, plus u and delta once more; B twice, C once and 8 bytes for each
+ *            of their elements, for each block. Exponentials twice. Lanes idle where state is no
+ *            multiple of LANES. Workspace: 8 bytes for each element of B and 32 channels, 4*(state
+ *            + 2) for each row (12 where A is scalar), 4*length*state for each thread, lengths and
+ *            states in whole tiles and vectors.
+ * Error      f32 2e-6; 5e-6 in dA where its terms cancel, or a state grows for 16384 steps. Order:
+ *            sums over channels and sequences as in sums.h; those over states lane by lane, states
+ *            that are LANES apart first.
  * Source     written from the definition; decays in two parts: docs/numerics.md.
  */
 #include "tile.h"

@@ -1,15 +1,17 @@
 /* selscan_bwd/stepwise: the derivative, pass by pass, of the loop over time of selscan/stepwise.
  *
  * Computes   all of reference/selscan_bwd.h, in fp32; sums over channels, and over batch and
- * length, of 64 terms each in fp32, then in double. Accepts    every problem. Layout     workspace:
- * a = exp(delta*A) and x = delta*B*u of all steps, each (batch, length, channels, state); y, dy and
- * delta', each (batch, length, channels). Gradients take the place of what they no longer need.
+ *            length, of 64 terms each in fp32, then in double.
+ * Accepts    every problem.
+ * Layout     workspace: a = exp(delta*A) and x = delta*B*u of all steps, each (batch, length,
+ *            channels, state); y, dy and delta', each (batch, length, channels). Gradients take the
+ *            place of what is no longer needed.
  * Algorithm  passes over whole tensors, each a parallel region of its own: materialise a and x; for
  *            every step h = a*h + x, all of which are kept; y = <C, h>; dC; for every step from the
  *            last dh = C*dy + a*dh, and a*h'*dh in the place of a; dB; du, ddelta and dz; at last
  *            the gradients of parameters.
- * Cost       bytes: some 50*batch*length*channels*state beyond selscan_bwd's. Workspace:
- *            8*batch*length*channels*(state + 1.5).
+ * Cost       bytes: 68*batch*length*channels*state beyond selscan_bwd's. Workspace:
+ *            4*batch*length*channels*(2*state + 3).
  * Error      f32 2e-6; 5e-6 in dA where its terms cancel, or a state grows for 16384 steps.
  * Source     the derivative of selscan/stepwise, as a framework's automatic differentiation takes
  *            it, which keeps all states.

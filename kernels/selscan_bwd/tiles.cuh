@@ -82,9 +82,9 @@ static inline __device__ int64_t kept_at(const struct selscan *p, const struct p
 static inline __device__ float state_before(const struct selscan_call *call, const struct tiles *w,
                                             const struct place *at, int64_t tile, int64_t n)
 {
-    if (!at->inside || n >= call->p.state)
-        return 0.0f;
-    return tile ? w->h[kept_at(&call->p, at, tile - 1, n)] : selscan_initial(call, at->row, n);
+    return !at->inside || n >= call->p.state ? 0.0f
+           : tile                            ? w->h[kept_at(&call->p, at, tile - 1, n)]
+                                             : selscan_initial(call, at->row, n);
 }
 
 /* Steps first, first + stride, ... */
