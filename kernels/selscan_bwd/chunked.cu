@@ -213,7 +213,7 @@ static inline __device__ void states_load(int thread, const struct selscan *p,
                                           const struct tile_rows *r, struct states from, float h[])
 {
     const int64_t first = r->b * p->channels + r->channel;
-    if (!from.quads) {
+    if (!from.quads) { /* cost only: pairs in one load */
         window_fill<Window>(thread, p, r, h,
                             [&](int row, int n) { return states_at(from, first + row, n); });
         return;
