@@ -117,7 +117,7 @@ try() { # TREE FILE CPU
     $MUTANT_CC -o "$1/ssmbench" "$1/mutant.o" $others $MUTANT_LDLIBS ||
         { echo 'broken: does not link' && return; }
     status=0
-    OMP_NUM_THREADS=1 taskset -c "$3" timeout 60 "$1/ssmbench" verify quick --fail-fast --backend "$backend" \
+    OMP_NUM_THREADS=1 taskset -c "$3" timeout 150 "$1/ssmbench" verify quick --fail-fast --backend "$backend" \
         --variant "^${name%.*}@$backend\$" >&2 || status=$?
     case $status in
     0) echo survived ;;

@@ -35,7 +35,9 @@ const struct key CONV1D_KEYS[] = {
     WORD(dtype, DTYPES, "element type of x, out and the states"),
     WORD(weights, WEIGHTS, "element type of weight and bias: that of x, or f32"),
     WHOLE_NUMBER(pad, 0, 2147483648.0, 0, "elements between two rows of x, and of out"),
-    WHOLE_NUMBER(offset, 0, 63, 0, "elements between a boundary of 64 bytes and each tensor"),
+    WHOLE_NUMBER(
+        offset, 0, 63, 0,
+        "elements between a boundary of 64 bytes and each tensor, one more for parameters"),
     WORD(inputs, INPUTS, "how inputs are drawn"),
     WHOLE_NUMBER(seed, 0, 4294967295.0, 1, "of the inputs"),
     {0},
@@ -86,6 +88,12 @@ struct tensor conv1d_state(const struct conv1d *p, const char *name, bool presen
         .offset = p->offset};
 }
 
+/* One element more than samples have, so that the two are not always aligned alike. */
+static int64_t parameter_offset(const struct conv1d *p)
+{
+    return p->offset ? p->offset + 1 : 0;
+}
+
 struct tensor conv1d_weight(const struct conv1d *p, const char *name, enum dtype dtype)
 {
     return (struct tensor){.name = name,
@@ -94,7 +102,7 @@ struct tensor conv1d_weight(const struct conv1d *p, const char *name, enum dtype
                            .rank = 2,
                            .dim = {p->channels, p->width},
                            .row_axis = WHOLE,
-                           .offset = p->offset};
+                           .offset = parameter_offset(p)};
 }
 
 struct tensor conv1d_bias(const struct conv1d *p, const char *name, enum dtype dtype)
@@ -105,7 +113,7 @@ struct tensor conv1d_bias(const struct conv1d *p, const char *name, enum dtype d
                            .rank = 1,
                            .dim = {p->channels},
                            .row_axis = WHOLE,
-                           .offset = p->offset};
+                           .offset = parameter_offset(p)};
 }
 
 struct tensor conv1d_seq_idx(const struct conv1d *p)

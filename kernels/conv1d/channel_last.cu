@@ -34,7 +34,7 @@ static inline __device__ void start_group(const void *x, const struct stretch *s
 {
 #pragma unroll
     for (int k = 0; k < GROUP; k++, at += s->pitch)
-        if (i + k < s->steps)
+        if (i + k < s->steps) /* GPU only: no load from beyond */
             channels_fetch<DTYPE, NEIGHBOURS>(&ring[(unsigned)i % (2 * GROUP) + k][threadIdx.x], x,
                                               c, at);
     copy_async_commit();
@@ -90,7 +90,7 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     channels_before<DTYPE, NEIGHBOURS, WIDTH>(p, call.tensor, &c, &s, w.x + GROUP);
 #pragma unroll
     for (int k = 0; k < HALO; k++)
-        if (SEQ && s.start - HALO + k >= 0)
+        if (SEQ && s.start - HALO + k >= 0) /* GPU only: no load from before */
             w.sequence[GROUP + k] = conv1d_sequence(p, call.tensor, s.b, s.start - HALO + k);
     int64_t at = s.origin;
 #pragma unroll 1
@@ -108,7 +108,7 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
             float out[OWN];
             vector_floats<DTYPE, OWN>(ring[(unsigned)i % (2 * GROUP) + k][threadIdx.x],
                                       w.x[HALO + k]);
-            if (SEQ && i + k < s.steps)
+            if (SEQ && i + k < s.steps) /* GPU only: no load from beyond */
                 w.sequence[HALO + k] = conv1d_sequence(p, call.tensor, s.b, s.start + i + k);
             sums<WIDTH, SEQ>(p, &f, &w, HALO + k, out);
             if (i + k < s.steps)
