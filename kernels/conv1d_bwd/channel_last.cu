@@ -51,7 +51,7 @@ static inline __device__ void start_step(const struct conv1d_bwd_call *call,
 {
     words<DTYPE> *const to = &ring[i % DEPTH];
     const int64_t at = own->s.origin + i * own->s.pitch;
-    if (i < own->known) {
+    if (i < own->known) { /* GPU only: no load from beyond */
         channels_fetch<DTYPE, NEIGHBOURS>(&to->x[threadIdx.x], call->tensor[CONV1D_BWD_X], &own->c,
                                           at);
         channels_fetch<DTYPE, NEIGHBOURS>(&to->dout[threadIdx.x], call->tensor[CONV1D_BWD_DOUT],
@@ -140,7 +140,7 @@ static inline __device__ void take_step(const struct conv1d_bwd_call *call, int 
         const words<DTYPE> *const from = &ring[i % DEPTH];
         vector_floats<DTYPE, OWN>(from->x[threadIdx.x], w->x[now]);
         vector_floats<DTYPE, OWN>(from->dout[threadIdx.x], w->g[now]);
-        if (SEQ)
+        if (SEQ) /* cost only: nobody else reads it */
             w->sequence[now] = conv1d_sequence(&call->p, call->tensor, own->s.b, own->s.start + i);
         slope<WIDTH, SEQ>(&call->p, &own->f, now, w);
     } else {
@@ -166,7 +166,7 @@ static inline __device__ void walk_run(const struct conv1d_bwd_call *call, words
     channels_before<DTYPE, NEIGHBOURS, WIDTH>(&call->p, call->tensor, &own->c, &own->s, w.x + 1);
 #pragma unroll
     for (int i = 0; i < HALO; i++)
-        if (SEQ && own->s.start - HALO + i >= 0)
+        if (SEQ && own->s.start - HALO + i >= 0) /* GPU only: no load from before */
             w.sequence[i + 1] =
                 conv1d_sequence(&call->p, call->tensor, own->s.b, own->s.start - HALO + i);
     for (int i = 0; i < own->s.steps + HALO; i += WIDTH)
@@ -197,6 +197,7 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     own.f = filter_of<DTYPE, NEIGHBOURS, WIDTH>(p, call.tensor, &own.c);
     own.s = stretch_of(p, &runs, part * rows + row, own.c.first);
     own.known = (int)min(runs.steps + WIDTH - 1, p->length - own.s.start);
+    /* cost only: a smaller one gives the same */
     own.plain = (int)min(runs.steps, p->length - own.s.start - (p->final ? WIDTH - 1 : 0));
     for (int k = 0; k <= WIDTH; k++)
         for (int j = 0; j < OWN; j++)
