@@ -61,9 +61,9 @@ static inline struct runs runs_of(const struct conv1d *p, int64_t steps)
 static inline bool channels_fit(const struct conv1d *p, const void *a, const void *b, const void *c)
 {
     const size_t bytes = OWN * dtype_size((enum dtype)p->dtype);
-    /* cost only: channels that are not neighbours do as well */
-    return ((uintptr_t)a | (uintptr_t)b | (uintptr_t)c) % bytes == 0 && p->channels % OWN == 0 &&
-           p->pad % OWN == 0;
+    return /* cost only: channels that are not neighbours do as well */
+        ((uintptr_t)a | (uintptr_t)b | (uintptr_t)c) % bytes == 0 && p->channels % OWN == 0 &&
+        p->pad % OWN == 0;
 }
 
 template <bool NEIGHBOURS>

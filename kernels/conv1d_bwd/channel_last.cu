@@ -197,8 +197,8 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     own.f = filter_of<DTYPE, NEIGHBOURS, WIDTH>(p, call.tensor, &own.c);
     own.s = stretch_of(p, &runs, part * rows + row, own.c.first);
     own.known = (int)min(runs.steps + WIDTH - 1, p->length - own.s.start);
-    /* cost only: a smaller one gives the same */
-    own.plain = (int)min(runs.steps, p->length - own.s.start - (p->final ? WIDTH - 1 : 0));
+    own.plain = /* cost only: a smaller one gives the same */
+        (int)min(runs.steps, p->length - own.s.start - (p->final ? WIDTH - 1 : 0));
     for (int k = 0; k <= WIDTH; k++)
         for (int j = 0; j < OWN; j++)
             own.sum[k][j] = 0;
