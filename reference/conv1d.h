@@ -46,7 +46,7 @@ struct conv1d {
     int64_t bias, initial, final, reverse, seq_idx;
     int64_t pad;    /* elements between the rows of x and out, which run along the last axis */
     int64_t offset; /* elements between a boundary of 64 bytes and each tensor; unless 0, one more
-                     * for weight and bias */
+                     * for weight and bias; rounded down to an even number for dout and dx */
     int64_t inputs; /* enum conv1d_inputs */
     int64_t seed;
 };

@@ -26,6 +26,8 @@ static void tensors(const void *problem, struct tensor tensor[])
     tensor[CONV1D_BWD_DWEIGHT] = conv1d_weight(p, "dweight", DTYPE_F32);
     tensor[CONV1D_BWD_DBIAS] = conv1d_bias(p, "dbias", DTYPE_F32);
     tensor[CONV1D_BWD_DINITIAL] = conv1d_state(p, "dinitial", p->initial, true);
+    /* Even, so that x may lie otherwise than these. */
+    tensor[CONV1D_BWD_DOUT].offset = tensor[CONV1D_BWD_DX].offset = p->offset / 2 * 2;
     tensor[CONV1D_BWD_DWEIGHT].output = tensor[CONV1D_BWD_DBIAS].output = true;
 }
 

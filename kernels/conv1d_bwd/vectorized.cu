@@ -58,9 +58,9 @@ static inline __device__ void start_slice(const struct conv1d_bwd_call *call,
         const struct word word = word_of<DTYPE, LONG, REVERSE>(&call->p, words, s, slice);
         const bool within = slice >= s->first && slice < s->end, behind = slice >= s->end;
         const bool edge = LONG && slice >= s->first - 1 && s->lane == (behind ? 0 : WARP - 1);
-        if (within || edge)
+        if (within || edge) /* cost only: nobody reads others */
             word_fetch<DTYPE, REVERSE>(&call->p, x, &word, &to->x[threadIdx.x]);
-        if (within || (edge && behind))
+        if (within || (edge && behind)) /* cost only: nobody reads others */
             word_fetch<DTYPE, REVERSE>(&call->p, dout, &word, &to->dout[threadIdx.x]);
     }
     copy_async_commit();
@@ -122,7 +122,8 @@ static inline __device__ void store_dx(const struct conv1d_bwd_call *call, int64
 #pragma unroll
     for (int i = 0; i < V; i++)
         dx[i] = 0;
-    if (!INSIDE && p->final && word->live && word->first + V > p->length - HALO)
+    if (!INSIDE && p->final && word->live && /* cost only: dfinal is 0 elsewhere */
+        word->first + V > p->length - HALO)
 #pragma unroll
         for (int i = 0; i < V; i++)
             if (word->first + i < p->length) /* GPU only: others load from beyond */
@@ -167,7 +168,7 @@ static inline __device__ void take_slice(const struct conv1d_bwd_call *call,
         const float send = LONG && s->lane == WARP - 1 ? before[V - HALO + j] : x[V + j];
         x[j] = __shfl_sync(ALL_LANES, send, (s->lane + WARP - 1) & (WARP - 1));
     }
-    if (!INSIDE)
+    if (!INSIDE) /* cost only: nothing changes in others */
         word_begin<DTYPE, HALO>(p, call->tensor, s, b, &word, x);
     slopes<DTYPE, WIDTH, SEQ, INSIDE>(p, &word, sequence, c, x, g);
 #pragma unroll

@@ -77,12 +77,13 @@ static inline struct words words_of(const struct conv1d *p, int phase, int each_
         w.lanes *= 2;
     w.slices = (int)(w.rows_short ? p->batch : blocks_for(count, WARP));
     const int64_t columns = blocks_for(p->channels, WARP / w.lanes);
-    const int64_t groups = columns * (w.rows_short ? 1 : p->batch);
+    const int64_t groups = /* cost only: parts of any length do */
+        columns * (w.rows_short ? 1 : p->batch);
     w.each = each_max;
     while (w.each > 4 && groups * blocks_for(w.slices, w.each) < warps_enough)
         w.each /= 2;
     const int64_t parts = blocks_for(w.slices, w.each);
-    w.each = (int)blocks_for(w.slices, parts);
+    w.each = (int)blocks_for(w.slices, parts); /* cost only: parts of equal length */
     w.all_parts = parts * (w.rows_short ? 1 : p->batch);
     w.columns = divisor_of(columns);
     w.parts = divisor_of(w.rows_short ? 1 : parts);
@@ -122,7 +123,7 @@ static inline __device__ bool share_of(const struct conv1d *p, const struct word
     s->lead = lead_of<DTYPE, REVERSE>(p, w, s->row);
     s->at = s->row + (REVERSE ? (int)p->length - V + s->lead - s->own * V : s->own * V - s->lead);
     s->inside_first = max(s->first, s->lead || p->initial ? 1 : 0);
-    s->inside_end =
+    s->inside_end = /* cost only: any slice may be taken as special */
         w->phase < 0
             ? 0
             : min(s->end, ((int)p->length - (p->final ? TAPS_MAX - 1 : 0) + s->lead) / (WARP * V));
@@ -136,7 +137,7 @@ static constexpr int SLICE_STRIDE = (REVERSE ? -WARP : WARP) * VECTOR<DTYPE>;
 /* Whether no word of the slice is special. */
 static inline __device__ bool share_inside(const struct share *s, int slice)
 {
-    return slice >= s->inside_first && slice < s->inside_end;
+    return /* cost only: any may be */ slice >= s->inside_first && slice < s->inside_end;
 }
 
 /* The lane's word of a slice; one before the first or behind the last is not live. */
@@ -152,8 +153,9 @@ static inline __device__ struct word word_of(const struct conv1d *p, const struc
     word.at = row + (REVERSE ? length - V - word.first : word.first);
     word.live = s->inside && word.first + V > 0 && word.first < length;
     word.full = word.live && w->phase >= 0 && word.first >= 0 && word.first + V <= length;
-    word.whole = word.full || (word.live && w->phase >= 0 && p->pad == 0 && word.at >= 0 &&
-                               word.at + V <= p->batch * p->channels * (p->length + p->pad));
+    word.whole = /* cost only: by elements it comes to the same */
+        word.full || (word.live && w->phase >= 0 && p->pad == 0 && word.at >= 0 &&
+                      word.at + V <= p->batch * p->channels * (p->length + p->pad));
     return word;
 }
 
@@ -166,14 +168,15 @@ static inline __device__ void word_fetch(const struct conv1d *p, const void *arr
     const int V = VECTOR<DTYPE>;
     if (word->whole) {
         copy_async<16>(to, (const char *)array + word->at * (16 / V));
-        return;
+        return; /* cost only: by elements it comes to the same */
     }
     uint4 raw = make_uint4(0, 0, 0, 0);
-    if (word->live)
+    if (word->live) /* GPU only: no load from beyond */
 #pragma unroll
         for (int i = 0; i < V; i++) {
-            const int step = word->first + (REVERSE ? V - 1 - i : i);
-            if (step >= 0 && step < p->length)
+            const int step = /* GPU only: no load from beyond */
+                word->first + (REVERSE ? V - 1 - i : i);
+            if (step >= 0 && step < p->length) /* GPU only: no load from beyond */
                 vector_insert<DTYPE>(&raw, i, vector_element<DTYPE>(array, word->at + i));
         }
     *to = raw;
@@ -223,7 +226,7 @@ static inline __device__ void word_begin(const struct conv1d *p, void *const ten
         return;
 #pragma unroll
     for (int i = 0; i < HALO + VECTOR<DTYPE>; i++)
-        if (word->first - HALO + i < 0)
+        if (word->first - HALO + i < 0) /* cost only: others are in place */
             x[i] = conv1d_sample_or_zero(p, tensor, b, s->d, word->first - HALO + i);
 }
 
