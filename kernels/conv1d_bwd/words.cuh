@@ -223,7 +223,7 @@ static inline __device__ void word_begin(const struct conv1d *p, void *const ten
                                          float x[])
 {
     if (word->first >= HALO || !word->live) /* cost only: nothing is before step 0 */
-        return;
+        return;                             /* cost only: the same */
 #pragma unroll
     for (int i = 0; i < HALO + VECTOR<DTYPE>; i++)
         if (word->first - HALO + i < 0) /* cost only: others are in place */

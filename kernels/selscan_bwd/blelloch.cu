@@ -161,7 +161,7 @@ static inline __device__ void finish_row(const struct selscan_bwd_call *call, co
             dA += m->dA[warp][n];
         w->partial.sums[partial_dA(p, at->b, at->d, n)] = dA;
     }
-    if (threadIdx.x == 0) {
+    if (threadIdx.x == 0) { /* cost only: once is enough */
         struct selscan_bwd_share sum = {0, 0};
         for (int warp = 0; warp < WARPS; warp++) {
             sum.dD += m->share[warp].dD;

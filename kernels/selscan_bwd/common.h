@@ -29,7 +29,7 @@ static inline HOST_DEVICE
 float logistic(float x)
 {
 #ifdef __CUDA_ARCH__
-    return sigmoid_ex2(x);
+    return sigmoid_ex2(x); /* GPU only: in few instructions */
 #else
     return 1.0f / (1.0f + expf(-x));
 #endif
@@ -47,7 +47,7 @@ struct softened soften(float x)
 {
     const float w = expf(-fabsf(x));
 #ifdef __CUDA_ARCH__
-    const float r = rcp(1.0f + w);
+    const float r = rcp(1.0f + w); /* GPU only: in few instructions */
 #else
     const float r = 1.0f / (1.0f + w);
 #endif
