@@ -3,7 +3,8 @@
 BUILD    := build
 SUITE    := speedup
 BUDGET   := 200
-PACKAGES := build-essential git clang-format libcriterion-dev libinih-dev libjansson-dev librandom123-dev
+PACKAGES := build-essential git clang-format libcriterion-dev libinih-dev libjansson-dev librandom123-dev \
+            libkissfft-dev libsndfile1-dev
 
 MARCH    := native
 OPTIMISE := -O3 -march=$(MARCH)
@@ -16,7 +17,7 @@ CFLAGS   := -std=c11 -D_GNU_SOURCE $(OPTIMISE) -g -fopenmp -Wpedantic \
 CXXFLAGS := -std=c++17 -O2 -g -fopenmp $(WARNINGS) -Wno-unknown-pragmas -Iharness/simt -DSSMBENCH_SIMT $(SANITIZE) $(if $(SANITIZE),-fno-sanitize=null)
 RACE     :=
 # A bundle carries its libraries beside the binary.
-LDLIBS   := -Wl,-rpath,'$$ORIGIN/lib' -linih -ljansson -lgomp -lm -ldl -lstdc++ -lpthread $(SANITIZE) $(if $(RACE),-fsanitize=thread)
+LDLIBS   := -Wl,-rpath,'$$ORIGIN/lib' -linih -ljansson -lkissfft-float -lsndfile -lgomp -lm -ldl -lstdc++ -lpthread $(SANITIZE) $(if $(RACE),-fsanitize=thread)
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
@@ -25,9 +26,9 @@ endif
 # One object a file; the wildcards are the only lists of files there are.
 c_files   := $(filter-out %_test.c,$(wildcard kernels/*/*.c reference/*.c harness/*.c))
 cu_files  := $(wildcard kernels/*/*.cu)
-simt_files := $(filter-out %_test.cc,$(wildcard harness/simt/*.cc))
+cc_files  := $(filter-out %_test.cc,$(wildcard harness/simt/*.cc reference/*.cc))
 tests     := $(wildcard kernels/*/*_test.c reference/*_test.c harness/*_test.c harness/simt/*_test.cc)
-formatted := $(wildcard kernels/*.h reference/*.[ch] harness/*.[ch] harness/*.cu harness/simt/*.* kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
+formatted := $(wildcard kernels/*.h reference/*.[ch] reference/*.cc harness/*.[ch] harness/*.cu harness/simt/*.* kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
 
 # With nvcc: the architectures of the GPUs found, or all that this nvcc knows of a usual set, of
 # which CI, where nothing runs them, compiles one.
@@ -45,7 +46,7 @@ CFLAGS    += -DSSMBENCH_CUDA
 LDLIBS    += -L$(dir $(NVCC))../lib64 -lcudart_static -lrt
 endif
 
-objects    := $(c_files:%=$(BUILD)/%.o) $(cu_files:%=$(BUILD)/%.simt.o) $(simt_files:%=$(BUILD)/%.o) $(cuda_objects)
+objects    := $(c_files:%=$(BUILD)/%.o) $(cu_files:%=$(BUILD)/%.simt.o) $(cc_files:%=$(BUILD)/%.o) $(cuda_objects)
 # What harness/mutants.sh builds with.
 export MUTANT_CC := $(CC)
 export MUTANT_CFLAGS := $(CFLAGS)

@@ -9,6 +9,6 @@ for program in "$(dirname "$1")"/*-cuda; do
     [ ! -e "$program" ] || cp "$program" "$2/"
 done
 cp -r cases "$2/"
-ldd "$1" | awk '/=>/ && $3 ~ /lib(inih|jansson|gomp|stdc\+\+|gcc_s)\./ { print $3 }' |
+ldd "$1" | awk '/=>/ && $3 ~ /lib(inih|jansson|kissfft-float|sndfile|FLAC|vorbis|vorbisenc|ogg|opus|mpg123|mp3lame|gomp|stdc\+\+|gcc_s)\./ { print $3 }' |
     xargs -I{} cp -L {} "$2/lib/"
 du -sh "$2"
