@@ -99,6 +99,33 @@ static double weight(const struct test_case *item)
     return cost.flops + 4 * cost.bytes;
 }
 
+/* The largest batch, below that of the case, of which a trial takes no more than `has` bytes of the
+ * backend's memory and `host_has` of the host's; 0 when there is none. */
+static int64_t batch_that_fits(const struct test_case *item, const struct entry *entry, double has,
+                               double host_has)
+{
+    const struct key *key = item->op->keys;
+    struct test_case smaller = *item;
+    int64_t batch = 0;
+    while (key->name && strcmp(key->name, "batch"))
+        key++;
+    if (!key->name)
+        return 0;
+    smaller.problem = must_allocate(1, item->op->problem_size);
+    memcpy(smaller.problem, item->problem, item->op->problem_size);
+    int64_t *const field = (int64_t *)((char *)smaller.problem + key->offset);
+    for (int64_t most = *field; batch < most;) { /* halves the range that the answer is in */
+        *field = most - (most - batch) / 2;
+        if (*field < *(const int64_t *)((const char *)item->problem + key->offset) &&
+            trial_bytes(&smaller, entry->variant) <= has && prepare_bytes(&smaller) <= host_has)
+            batch = *field;
+        else
+            most = *field - 1;
+    }
+    free(smaller.problem);
+    return batch;
+}
+
 /* Fills `outcome` and returns true when the row is to be skipped. */
 static bool skip(struct campaign *c, const struct test_case *item, const struct entry *entry,
                  const struct backend *backend, struct outcome *outcome)
@@ -116,6 +143,10 @@ static bool skip(struct campaign *c, const struct test_case *item, const struct 
     } else if (outcome->lacks_memory) {
         append(outcome->detail, sizeof outcome->detail, "needs %.3g GB of memory, %.3g GB are free",
                fmax(needs, host_needs) * 1e-9, (needs > has ? has : host_has) * 1e-9);
+        const int64_t fits = batch_that_fits(item, entry, has, host_has);
+        if (fits)
+            append(outcome->detail, sizeof outcome->detail, "; batch = %lld fits",
+                   (long long)fits);
     } else if (c->options->budget_s > 0) {
         const double run_s =
             c->pace[entry - ENTRIES].s_per_flop * item->op->cost(item->problem).flops;

@@ -23,15 +23,22 @@ variants)
     done
     ;;
 sources)
-    # The file and the headers below kernels/ that it includes, kernel.h apart, without comments and
-    # white space. -MG takes headers that are not installed, such as CUDA's, for granted.
+    # The file, the variants it declares, and the headers below kernels/ that these include, kernel.h
+    # apart, without comments and white space. -MG takes headers that are not installed, such as
+    # CUDA's, for granted.
+    parts_of() {
+        ${CC:-cc} -x c -MM -MG "$1" | tr -d '\\\n' | cut -d: -f2 | tr -s ' ' '\n' |
+            grep kernels/ | grep -v 'kernels/.*kernel\.h' || echo "$1"
+        sed -n 's/^DECLARE_VARIANT\(_ON\)\{0,1\}(\([a-z0-9_]*\), \([a-z0-9_]*\).*/\2\/\3/p' "$1" |
+            while read -r other; do
+                [ ! -e "kernels/$other.${1##*.}" ] || parts_of "kernels/$other.${1##*.}"
+            done
+    }
     for file in kernels/*/*.c kernels/*/*.cu; do
         case $file in *_test.c) continue ;; esac
         op=$(basename "$(dirname "$file")")
         name=$(basename "${file%.c*}")
-        parts=$(${CC:-cc} -x c -MM -MG "$file" | tr -d '\\\n' | cut -d: -f2 | tr -s ' ' '\n' |
-            grep kernels/ | grep -v 'kernels/.*kernel\.h' | sort)
-        [ -n "$parts" ] || parts=$file
+        parts=$(parts_of "$file" | sort)
         hash=$(for part in "$file" $parts; do
             if [ -e "$part" ]; then ${CC:-cc} -x c -fpreprocessed -dD -E -P "$part" 2>/dev/null; fi
         done | tr -d '[:space:]' | sha256sum | cut -c1-16)

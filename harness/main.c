@@ -142,9 +142,9 @@ static int table_verb(struct arguments *a)
     const char *kind = a->words ? a->word[0] : "";
     const bool stale = !strcmp(kind, "stale");
     if (!stale && strcmp(kind, "speedup") && strcmp(kind, "roof") && strcmp(kind, "summary") &&
-        strcmp(kind, "slowdown"))
+        strcmp(kind, "slowdown") && strcmp(kind, "step"))
         return complain(EXIT_BAD_INPUT,
-                        "table %s: expected speedup, roof, summary, slowdown or stale", kind);
+                        "table %s: expected speedup, roof, step, summary, slowdown or stale", kind);
     if (a->words < 2)
         return complain(EXIT_BAD_INPUT, "table %s: expected one or more .jsonl files", kind);
     if (stale)
@@ -170,7 +170,7 @@ static const struct verb {
      "Checks, and times what is correct.\vRows go to ssmbench.jsonl unless --out names a file. "
      "Exit "
      "status as for verify."},
-    {"table", table_verb, TABLE_OPTIONS, "speedup|roof|summary|slowdown|stale RESULTS.jsonl...",
+    {"table", table_verb, TABLE_OPTIONS, "speedup|roof|step|summary|slowdown|stale RESULTS.jsonl...",
      "Prints a table of result rows: times and speedups, the same with the share of the copy "
      "bandwidth, what passed, how much slower simt is than cpu, or which rows are older than "
      "their variant's sources."},

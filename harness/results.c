@@ -1,4 +1,5 @@
 #include "results.h"
+#include "parts.h"
 #include "version.h"
 
 #include <errno.h>
@@ -192,6 +193,23 @@ static json_t *time_json(const struct timing *timing)
     return time;
 }
 
+/* What each part took and how wrong its outputs were, and how long the runs took that told. */
+static json_t *parts_json(const struct operation *op, const struct outcome *outcome)
+{
+    json_t *parts = json_object();
+    for (int part = 0; part < parts_count(op); part++) {
+        double error = 0;
+        for (int i = 0; i < op->tensor_count; i++)
+            if (op->part_of(i) == part)
+                error = fmax(error, outcome->tensor_error[i]);
+        json_t *one = json_pack("{s:o, s:o}", "ms", number(outcome->part_ms[part]), "error",
+                                number(error));
+        json_object_set_new(parts, op->parts[part], one);
+    }
+    json_object_set_new(parts, "whole_ms", number(outcome->parts_whole_ms));
+    return parts;
+}
+
 json_t *results_row(const char *verb, const struct test_case *item, const struct entry *entry,
                     const json_t *machine, const struct outcome *outcome)
 {
@@ -215,12 +233,16 @@ json_t *results_row(const char *verb, const struct test_case *item, const struct
     json_object_set_new(row, "flops", whole(cost.flops));
     json_object_set_new(row, "exps", whole(cost.exps));
     json_object_set_new(row, "workspace_bytes", whole(outcome->workspace_bytes));
+    if (outcome->memory_bytes > 0)
+        json_object_set_new(row, "memory_bytes", whole(outcome->memory_bytes));
     if (outcome->timed) {
         const double gbs = cost.bytes / outcome->timing.summary.median * 1e-6;
         const double copy = json_number_value(json_object_get(machine, "copy_gbs"));
         json_object_set_new(row, "time", time_json(&outcome->timing));
         json_object_set_new(row, "gbs", number(gbs));
         json_object_set_new(row, "copy_fraction", number(copy > 0 ? gbs / copy : NAN));
+        if (item->op->parts)
+            json_object_set_new(row, "parts", parts_json(item->op, outcome));
     }
     json_object_set_new(row, "machine", json_deep_copy(machine));
     json_object_set_new(row, "repeat", json_string(repeat));

@@ -1,62 +1,12 @@
 #include "table.h"
 #include "registry.h"
-#include "results.h"
+#include "table_rows.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { MAX_VARIANTS = 64 };
-
-static const char *const STALE_MARK = "†";
-
-/* What is measured where: rows alike in these are successive measurements of one thing. */
-static const char *const IDENTITY[] = {"machine.name", "op",   "suite",   "case",
-                                       "variant",      "keys", "backend", NULL};
-/* A table is of one machine, operation and backend; a line of it of one case. */
-static const char *const TABLE[] = {"machine.name", "op", "backend", NULL};
-static const char *const LINE[] = {"machine.name", "op", "backend", "suite", "case", "keys", NULL};
-
-static bool read_files(json_t *rows, char *const *files, struct message *message)
-{
-    for (int i = 0; files[i]; i++)
-        if (!results_read(rows, files[i], message))
-            return false;
-    for (size_t i = 0; i < json_array_size(rows); i++)
-        for (size_t j = json_array_size(rows) - 1; j > i; j--)
-            if (results_same(json_array_get(rows, i), json_array_get(rows, j), IDENTITY)) {
-                json_array_set(rows, i, json_array_get(rows, j));
-                json_array_remove(rows, j);
-            }
-    return true;
-}
-
-/* The first row at or after `from` that is alike in `path` and of that variant, or NULL. */
-static const json_t *find(const json_t *rows, const json_t *like, const char *const path[],
-                          const char *variant)
-{
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        if (results_same(row, like, path) && !strcmp(results_text(row, "variant"), variant))
-            return row;
-    }
-    return NULL;
-}
-
-/* True when no earlier row is alike in `path`. */
-static bool is_first(const json_t *rows, size_t at, const char *const path[])
-{
-    for (size_t i = 0; i < at; i++)
-        if (results_same(json_array_get(rows, i), json_array_get(rows, at), path))
-            return false;
-    return true;
-}
-
-static const char *baseline(const json_t *row)
-{
-    const struct operation *op = operation_find(results_text(row, "op"));
-    return op ? op->baseline : "";
-}
 
 /* batch x channels x length and state of a row, as far as it has them. */
 static void print_shape(const json_t *row, char *text, size_t size)
@@ -70,15 +20,6 @@ static void print_shape(const json_t *row, char *text, size_t size)
         append(text, size, ", state %.0f", results_number(row, "keys.state"));
 }
 
-/* "0.512 ms", "2.10 s" */
-static void print_time(double time_ms, char *text, size_t size)
-{
-    if (time_ms < 1000)
-        snprintf(text, size, "%.*f ms", time_ms < 10 ? 3 : time_ms < 100 ? 2 : 1, time_ms);
-    else
-        snprintf(text, size, "%.2f s", time_ms * 1e-3);
-}
-
 /* "0.512 ms (8.1×)", or with the percentage of the copy bandwidth, "0.512 ms (8.1×, 93 %)" */
 static void set_time(struct grid *grid, int column, const json_t *row, double base_ms, bool roof)
 {
@@ -90,7 +31,7 @@ static void set_time(struct grid *grid, int column, const json_t *row, double ba
         grid_set(grid, column, "%s", strcmp(status, "PASS") ? status : "–");
         return;
     }
-    print_time(median, text, sizeof text);
+    print_ms(median, text, sizeof text);
     if (!isnan(ratio) && ratio != 1)
         append(inside, sizeof inside, "%.*f×", ratio < 10 ? 1 : 0, ratio);
     if (roof)
@@ -98,7 +39,7 @@ static void set_time(struct grid *grid, int column, const json_t *row, double ba
                100 * results_number(row, "copy_fraction"));
     if (inside[0])
         append(text, sizeof text, " (%s)", inside);
-    grid_set(grid, column, "%s%s", text, results_stale(row) ? STALE_MARK : "");
+    grid_set(grid, column, "%s%s", text, results_stale(row) ? ROWS_STALE_MARK : "");
 }
 
 /* The variants of the table that `like` belongs to: the baseline, then the others as they come. */
@@ -109,7 +50,7 @@ static int table_variants(const json_t *rows, const json_t *like, const char *va
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         const char *name = results_text(row, "variant");
-        bool known = !results_same(row, like, TABLE) || strcmp(results_text(row, "grade"), "exact");
+        bool known = !results_same(row, like, ROWS_TABLE) || strcmp(results_text(row, "grade"), "exact");
         for (int j = 0; j < count; j++)
             known |= !strcmp(variant[j], name);
         if (!known && count < MAX_VARIANTS)
@@ -126,8 +67,8 @@ static void print_left_out(const json_t *rows, const json_t *like)
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         int more = -1;
-        if (!results_same(row, like, TABLE) ||
-            strcmp(results_text(row, "check.status"), "SKIPPED") || !is_first(rows, i, reason))
+        if (!results_same(row, like, ROWS_TABLE) ||
+            strcmp(results_text(row, "check.status"), "SKIPPED") || !rows_is_first(rows, i, reason))
             continue;
         for (size_t j = i; j < json_array_size(rows); j++)
             more += results_same(json_array_get(rows, j), row, reason);
@@ -145,7 +86,7 @@ static void print_notes(const json_t *rows, const json_t *like, bool roof)
     bool stale = false;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        if (!results_same(row, like, TABLE))
+        if (!results_same(row, like, ROWS_TABLE))
             continue;
         worst = fmax(worst, results_number(row, "check.error"));
         stale |= results_stale(row) && results_get(row, "time");
@@ -160,7 +101,7 @@ static void print_notes(const json_t *rows, const json_t *like, bool roof)
                : "",
            worst);
     if (stale)
-        printf("- %s measured before the variant's sources last changed.\n", STALE_MARK);
+        printf("- %s measured before the variant's sources last changed.\n", ROWS_STALE_MARK);
 }
 
 static void print_speedup(const json_t *rows, size_t at, bool roof, enum grid_format format)
@@ -168,7 +109,6 @@ static void print_speedup(const json_t *rows, size_t at, bool roof, enum grid_fo
     const json_t *like = json_array_get(rows, at);
     const char *variant[MAX_VARIANTS];
     const int variants = table_variants(rows, like, variant);
-    const char *bold = format == GRID_MARKDOWN ? "**" : "";
     struct grid grid = {0};
 
     grid_row(&grid, 2 + variants);
@@ -179,26 +119,18 @@ static void print_speedup(const json_t *rows, size_t at, bool roof, enum grid_fo
     for (size_t i = at; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         char shape[128];
-        if (!results_same(row, like, TABLE) || !is_first(rows, i, LINE))
+        if (!results_same(row, like, ROWS_TABLE) || !rows_is_first(rows, i, ROWS_LINE))
             continue;
-        const json_t *base = find(rows, row, LINE, variant[0]);
+        const json_t *base = rows_find(rows, row, ROWS_LINE, variant[0]);
         const double base_ms = base ? results_number(base, "time.median_ms") : NAN;
         print_shape(row, shape, sizeof shape);
         grid_row(&grid, 0);
         grid_set(&grid, 0, "%s", results_text(row, "case"));
         grid_set(&grid, 1, "%s", shape);
         for (int j = 0; j < variants; j++)
-            set_time(&grid, 2 + j, find(rows, row, LINE, variant[j]), base_ms, roof);
+            set_time(&grid, 2 + j, rows_find(rows, row, ROWS_LINE, variant[j]), base_ms, roof);
     }
-    printf("%s%s on %s%s", bold, results_text(like, "op"), results_text(like, "machine.name"),
-           bold);
-    if (strcmp(results_text(like, "backend"), "cuda"))
-        printf(", %.0f threads", results_number(like, "machine.threads"));
-    else
-        printf(", driver %s, CUDA %s", results_text(like, "machine.driver"),
-               results_text(like, "machine.cuda"));
-    printf(" (commit %.10s%s, %.10s)\n\n", results_text(like, "commit"),
-           json_is_true(results_get(like, "dirty")) ? "+" : "", results_text(like, "date"));
+    rows_print_heading(like, format);
     grid_print(&grid, format, stdout);
     putchar('\n');
     print_notes(rows, like, roof);
@@ -230,7 +162,7 @@ static void print_speedup_csv(const json_t *rows)
     grid_set(&grid, column, "stale");
     for (size_t j = 0; j < json_array_size(rows); j++) {
         const json_t *row = json_array_get(rows, j);
-        const json_t *base = find(rows, row, LINE, baseline(row));
+        const json_t *base = rows_find(rows, row, ROWS_LINE, baseline(row));
         column = 0;
         grid_row(&grid, columns);
         for (int i = 0; text[i]; i++)
@@ -265,7 +197,7 @@ static void print_summary(const json_t *rows, enum grid_format format)
         int passed = 0, skipped = 0, all = 0;
         double worst = -1;
         const char *worst_case = "", *reason = "";
-        if (!is_first(rows, i, path))
+        if (!rows_is_first(rows, i, path))
             continue;
         for (size_t j = i; j < json_array_size(rows); j++) {
             const json_t *row = json_array_get(rows, j);
@@ -316,7 +248,7 @@ static void print_slowdown(const json_t *rows, enum grid_format format)
         const json_t *like = json_array_get(rows, i);
         double cpu_s = 0, simt_s = 0;
         int cases = 0;
-        if (!is_first(rows, i, path))
+        if (!rows_is_first(rows, i, path))
             continue;
         for (size_t j = i; j < json_array_size(rows); j++)
             for (size_t k = i; k < json_array_size(rows); k++) {
@@ -338,9 +270,9 @@ static void print_slowdown(const json_t *rows, enum grid_format format)
         grid_row(&grid, 0);
         grid_set(&grid, 0, "%s/%s", results_text(like, "op"), results_text(like, "variant"));
         grid_set(&grid, 1, "%d", cases);
-        print_time(cpu_s * 1e3, text, sizeof text);
+        print_ms(cpu_s * 1e3, text, sizeof text);
         grid_set(&grid, 2, "%s", text);
-        print_time(simt_s * 1e3, text, sizeof text);
+        print_ms(simt_s * 1e3, text, sizeof text);
         grid_set(&grid, 3, "%s", text);
         grid_set(&grid, 4, "%.0f×", simt_s / cpu_s);
     }
@@ -355,19 +287,21 @@ int table_print(const char *kind, char *const *files, enum grid_format format)
     struct message message;
     json_t *rows = json_array();
     int status = EXIT_WELL;
-    if (!read_files(rows, files, &message))
+    if (!rows_read(rows, files, &message))
         status = complain(EXIT_BAD_INPUT, "%s", message.text);
     else if (!json_array_size(rows))
         status = complain(EXIT_NOTHING_MATCHED, "no row in these files");
     else if (!strcmp(kind, "summary"))
         print_summary(rows, format);
+    else if (!strcmp(kind, "step"))
+        status = table_step(rows, format);
     else if (!strcmp(kind, "slowdown"))
         print_slowdown(rows, format);
     else if (format == GRID_CSV)
         print_speedup_csv(rows);
     else
         for (size_t i = 0, tables = 0; i < json_array_size(rows); i++)
-            if (is_first(rows, i, TABLE)) {
+            if (rows_is_first(rows, i, ROWS_TABLE)) {
                 fputs(tables++ ? "\n" : "", stdout);
                 print_speedup(rows, i, !strcmp(kind, "roof"), format);
             }
@@ -380,7 +314,7 @@ int table_stale(char *const *files)
     struct message message;
     json_t *rows = json_array();
     int status = EXIT_WELL;
-    if (!read_files(rows, files, &message))
+    if (!rows_read(rows, files, &message))
         status = complain(EXIT_BAD_INPUT, "%s", message.text);
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);

@@ -1,11 +1,13 @@
 #include "trial.h"
+#include "kept.h"
+#include "parts.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { GUARD = 256, POISON = 0xFF, GUARD_BYTE = 0xA5, PIECE = 8 << 20 };
+enum { GUARD = 256, POISON = 0xFF, GUARD_BYTE = 0xA5, PIECE = 8 << 20, PART_RUNS = 3 };
 
 /* Above this, sizes in bytes may not fit in 64 bits, and no machine ends the run. */
 static const double FLOPS_MAX = 1e18;
@@ -19,13 +21,6 @@ const char *const STATUS_NAMES[STATUS_COUNT] = {
 struct buffer {
     char *base, *data;
     size_t offset, bytes;
-};
-
-/* The outputs of a variant on the first backend where it passed. */
-struct kept {
-    const struct entry *entry;
-    void *output[MAX_TENSORS];
-    struct kept *next;
 };
 
 struct trial {
@@ -108,12 +103,7 @@ void prepared_free(struct prepared *prepared)
         free(prepared->reference[i]);
         free(prepared->scale[i]);
     }
-    for (struct kept *kept = prepared->kept, *next; kept; kept = next) {
-        for (int i = 0; i < MAX_TENSORS; i++)
-            free(kept->output[i]);
-        next = kept->next;
-        free(kept);
-    }
+    kept_free(prepared->kept);
     *prepared = (struct prepared){0};
 }
 
@@ -320,43 +310,30 @@ static bool check(struct trial *trial)
     return good;
 }
 
-/* The largest difference between the f32 outputs of this trial and those kept from another backend.
- */
-static double difference(const struct trial *trial, const struct kept *kept)
+/* Times the launch, and its parts if it has any. False when interrupted. */
+static bool measure(struct trial *trial, double limit_s, const volatile sig_atomic_t *interrupted)
 {
-    double worst = 0;
-    for (int i = 0; i < trial->tensors; i++) {
-        const struct tensor *tensor = &trial->prepared->tensor[i];
-        const int64_t elements = tensor_elements(tensor);
-        if (!trial->first[i] || tensor->dtype != DTYPE_F32)
-            continue;
-        double *wide = must_allocate((size_t)elements, sizeof *wide);
-        for (int64_t j = 0; j < elements; j++)
-            wide[j] = dtype_load(kept->output[i], tensor->dtype, j);
-        worst = fmax(
-            worst, tensor_compare(tensor, trial->first[i], wide, trial->prepared->scale[i]).error);
-        free(wide);
-    }
-    return worst;
+    const struct operation *op = trial->prepared->item->op;
+    struct outcome *o = trial->outcome;
+    int error = time_launch(trial->backend, &trial->launch, limit_s, interrupted, &o->timing);
+    if (error == -1)
+        return false;
+    if (!error && op->parts)
+        error = parts_measure(trial->backend, op, &trial->launch, PART_RUNS, o->part_ms,
+                              &o->parts_whole_ms);
+    o->timed = works(trial, error, "timed run") && outputs_same(trial, "after the timed runs");
+    return true;
 }
 
-/* Compares with the same variant on another backend, or keeps the outputs for one to come. */
-static void meet_others(struct trial *trial, const struct entry *entry, struct prepared *prepared)
+/* Bytes that the buffers take, or more on a GPU, where a variant's libraries take some too. */
+static double memory_taken(const struct trial *trial, size_t free_before)
 {
-    for (const struct kept *kept = prepared->kept; kept; kept = kept->next)
-        if (!strcmp(kept->entry->name, entry->name)) {
-            trial->outcome->other = kept->entry->backend;
-            trial->outcome->difference = difference(trial, kept);
-            return;
-        }
-    if (prepared->one_backend)
-        return;
-    struct kept *mine = must_allocate(1, sizeof *mine);
-    mine->entry = entry;
-    mine->next = prepared->kept;
-    prepared->kept = mine;
-    memcpy(mine->output, trial->first, sizeof mine->output);
-    memset(trial->first, 0, sizeof trial->first);
+    double bytes = 0;
+    for (int i = 0; i <= MAX_TENSORS; i++)
+        bytes += (double)trial->buffer[i].bytes;
+    if (trial->backend->memory_free == host_memory_free)
+        return bytes;
+    return fmax(bytes, (double)free_before - (double)trial->backend->memory_free());
 }
 
 bool trial_run(struct prepared *prepared, const struct entry *entry, const struct backend *backend,
@@ -379,15 +356,12 @@ bool trial_run(struct prepared *prepared, const struct entry *entry, const struc
     outcome->workspace_bytes = (double)trial.buffer[MAX_TENSORS].bytes;
 
     bool finished = true;
-    if (allocate(&trial) && draw_inputs(&trial) && check(&trial) && limit_s > 0) {
-        const int error =
-            time_launch(backend, &trial.launch, limit_s, interrupted, &outcome->timing);
-        finished = error != -1;
-        outcome->timed = finished && works(&trial, error, "timed run") &&
-                         outputs_same(&trial, "after the timed runs");
-    }
+    const size_t free_before = backend->memory_free();
+    if (allocate(&trial) && draw_inputs(&trial) && check(&trial) && limit_s > 0)
+        finished = measure(&trial, limit_s, interrupted);
+    outcome->memory_bytes = memory_taken(&trial, free_before);
     if (finished && outcome->status == STATUS_PASS)
-        meet_others(&trial, entry, prepared);
+        kept_meet(prepared, entry, trial.first, outcome);
     for (int i = 0; i <= MAX_TENSORS; i++)
         if (trial.buffer[i].base)
             backend->release(trial.buffer[i].base);

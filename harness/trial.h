@@ -44,8 +44,10 @@ struct outcome {
     const char *other; /* a backend on which the same variant passed before, or NULL */
     double difference; /* between the f32 outputs of the two, measured as an error is */
     double workspace_bytes;
+    double memory_bytes; /* of the backend, that were taken at the end of the runs */
     bool timed;
     struct timing timing;
+    double part_ms[MAX_PARTS], parts_whole_ms; /* of an operation with parts: see parts.h */
 };
 
 /* Bytes of main memory that prepare() will take. */

@@ -43,9 +43,25 @@ struct variant {
 #endif
 
 #ifdef __cplusplus
-#define VARIANT(name) extern "C" const struct variant VARIANT_SYMBOL(name)
+#define VARIANT(name)                        extern "C" const struct variant VARIANT_SYMBOL(name)
+#define DECLARE_VARIANT_ON(op, name, backend) extern "C" const struct variant op##_##name##_##backend
 #else
-#define VARIANT(name) const struct variant VARIANT_SYMBOL(name)
+#define VARIANT(name)                        const struct variant VARIANT_SYMBOL(name)
+#define DECLARE_VARIANT_ON(op, name, backend) extern const struct variant op##_##name##_##backend
+#endif
+
+/* DECLARE_VARIANT(selscan, chunked); makes another file's variant known to one that is composed of
+ * several; VARIANT_OF(selscan, chunked) is then it, on this file's backend. The hash of a file's
+ * sources takes in those of the variants that it declares. DECLARE_VARIANT_ON names the backend. */
+#if defined(__CUDACC__)
+#define DECLARE_VARIANT(op, name) DECLARE_VARIANT_ON(op, name, cuda)
+#define VARIANT_OF(op, name)      op##_##name##_cuda
+#elif defined(SSMBENCH_SIMT)
+#define DECLARE_VARIANT(op, name) DECLARE_VARIANT_ON(op, name, simt)
+#define VARIANT_OF(op, name)      op##_##name##_simt
+#else
+#define DECLARE_VARIANT(op, name) DECLARE_VARIANT_ON(op, name, cpu)
+#define VARIANT_OF(op, name)      op##_##name##_cpu
 #endif
 
 #endif

@@ -9,7 +9,7 @@
 #include "../kernels/dtype.h"
 #include <stdbool.h>
 
-enum { MAX_RANK = 4, MAX_TENSORS = 24, WHOLE = -1 };
+enum { MAX_RANK = 4, MAX_TENSORS = 56, MAX_PARTS = 8, WHOLE = -1 };
 
 /* int32_t, the type of inputs that hold indices, beside those that the case key `dtype` offers. A
  * kernel reads such a tensor as what its operation's header says it is. */
@@ -99,6 +99,13 @@ struct operation {
      * before a run is NaN in every type. Uses all OpenMP threads. */
     void (*reference)(const void *problem, const void *const input[], double *const output[],
                       double *const scale[]);
+
+    /* Of an operation made of several: the names of its parts, NULL-terminated, where in the
+     * problem the pointer is through which a run tells how many ms each took, and which of them
+     * output `tensor` is made by. NULL, 0 and NULL elsewhere. */
+    const char *const *parts;
+    size_t part_ms;
+    int (*part_of)(int tensor);
 };
 
 /* Number of elements; 0 when absent. */

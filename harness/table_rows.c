@@ -1,0 +1,73 @@
+#include "table_rows.h"
+#include "registry.h"
+
+#include <stdio.h>
+
+const char *const ROWS_STALE_MARK = "†";
+
+/* What is measured where: rows alike in these are successive measurements of one thing. */
+static const char *const IDENTITY[] = {"machine.name", "op",   "suite",   "case",
+                                       "variant",      "keys", "backend", NULL};
+const char *const ROWS_TABLE[] = {"machine.name", "op", "backend", NULL};
+const char *const ROWS_LINE[] = {"machine.name", "op", "backend", "suite", "case", "keys", NULL};
+
+bool rows_read(json_t *rows, char *const *files, struct message *message)
+{
+    for (int i = 0; files[i]; i++)
+        if (!results_read(rows, files[i], message))
+            return false;
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        for (size_t j = json_array_size(rows) - 1; j > i; j--)
+            if (results_same(json_array_get(rows, i), json_array_get(rows, j), IDENTITY)) {
+                json_array_set(rows, i, json_array_get(rows, j));
+                json_array_remove(rows, j);
+            }
+    return true;
+}
+
+const json_t *rows_find(const json_t *rows, const json_t *like, const char *const path[],
+                          const char *variant)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        if (results_same(row, like, path) && !strcmp(results_text(row, "variant"), variant))
+            return row;
+    }
+    return NULL;
+}
+
+bool rows_is_first(const json_t *rows, size_t at, const char *const path[])
+{
+    for (size_t i = 0; i < at; i++)
+        if (results_same(json_array_get(rows, i), json_array_get(rows, at), path))
+            return false;
+    return true;
+}
+
+const char *baseline(const json_t *row)
+{
+    const struct operation *op = operation_find(results_text(row, "op"));
+    return op ? op->baseline : "";
+}
+
+void print_ms(double time_ms, char *text, size_t size)
+{
+    if (time_ms < 1000)
+        snprintf(text, size, "%.*f ms", time_ms < 10 ? 3 : time_ms < 100 ? 2 : 1, time_ms);
+    else
+        snprintf(text, size, "%.2f s", time_ms * 1e-3);
+}
+
+void rows_print_heading(const json_t *like, enum grid_format format)
+{
+    const char *bold = format == GRID_MARKDOWN ? "**" : "";
+    printf("%s%s on %s%s", bold, results_text(like, "op"), results_text(like, "machine.name"),
+           bold);
+    if (strcmp(results_text(like, "backend"), "cuda"))
+        printf(", %.0f threads", results_number(like, "machine.threads"));
+    else
+        printf(", driver %s, CUDA %s", results_text(like, "machine.driver"),
+               results_text(like, "machine.cuda"));
+    printf(" (commit %.10s%s, %.10s)\n\n", results_text(like, "commit"),
+           json_is_true(results_get(like, "dirty")) ? "+" : "", results_text(like, "date"));
+}

@@ -1,0 +1,37 @@
+/* What every table needs of result rows. */
+#ifndef SSMBENCH_TABLE_ROWS_H
+#define SSMBENCH_TABLE_ROWS_H
+
+#include "grid.h"
+#include "results.h"
+
+extern const char *const ROWS_STALE_MARK;
+
+/* A table is of one machine, operation and backend; a line of it of one case. */
+extern const char *const ROWS_TABLE[], *const ROWS_LINE[];
+
+/* Appends the rows of the NULL-terminated files; of successive measurements of one thing the last
+ * one counts, in the place of the first. */
+bool rows_read(json_t *rows, char *const *files, struct message *message);
+
+/* The first row that is alike in `path` and of that variant, or NULL. */
+const json_t *rows_find(const json_t *rows, const json_t *like, const char *const path[],
+                        const char *variant);
+
+/* True when no earlier row is alike in `path`. */
+bool rows_is_first(const json_t *rows, size_t at, const char *const path[]);
+
+/* The variant that speedups are relative to; "" for an operation that is not known. */
+const char *baseline(const json_t *row);
+
+/* "0.512 ms", "2.10 s" */
+void print_ms(double time_ms, char *text, size_t size);
+
+/* Prints what a table is of: operation, machine, software, commit and date of row `like`. */
+void rows_print_heading(const json_t *like, enum grid_format format);
+
+/* Prints the cost of a training step, before and after, for every case of an operation that has
+ * parts; none is an error of its own. Returns the exit status. */
+int table_step(const json_t *rows, enum grid_format format);
+
+#endif
