@@ -57,7 +57,7 @@ static int64_t choice(uint32_t word, int64_t count)
     return (int64_t)(word * of >> 32);
 }
 
-void audio_draw(const struct audio *p, int64_t item, struct audio_draw *draw)
+void audio_draw_item(const struct audio *p, int64_t item, struct audio_draw *draw)
 {
     const philox4x32_ctr_t crop = block(p, item, DRAW_CROP), gains = block(p, item, DRAW_GAINS);
     const philox4x32_ctr_t rest = block(p, item, DRAW_REST);
@@ -82,7 +82,7 @@ static bool read_stem(const struct audio *p, const struct audio_folder *folder, 
                       int later, enum audio_stem stem, float *stems)
 {
     struct audio_draw draw;
-    audio_draw(p, item, &draw);
+    audio_draw_item(p, item, &draw);
     struct audio_track *const track = drawn_track(folder, &draw, later);
     const int64_t spare = track->frames - p->length;
     const int64_t start = choice(draw.start, spare > 0 ? spare + 1 : 1);
@@ -216,7 +216,7 @@ static void reference(const void *problem, const void *const input[], double *co
         double *const target = output[AUDIO_TARGET] + item * samples;
         float *const stems = malloc((size_t)audio_item_floats(p) * sizeof *stems);
         struct audio_draw draw;
-        audio_draw(p, item, &draw);
+        audio_draw_item(p, item, &draw);
         if (stems && audio_read_item(p, item, stems))
             transform(p, &draw, stems, mixture, target);
         else

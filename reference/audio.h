@@ -66,7 +66,7 @@ struct audio_draw {
     int shift;                /* samples, -AUDIO_SHIFT_MAX ... AUDIO_SHIFT_MAX */
 };
 
-void audio_draw(const struct audio *p, int64_t item, struct audio_draw *draw);
+void audio_draw_item(const struct audio *p, int64_t item, struct audio_draw *draw);
 
 /* Floats of an item's stems as they are read: (stems, length, 2), channels side by side. */
 static inline HOST_DEVICE

@@ -58,7 +58,7 @@ static int run(const void *problem, void *const tensor[], void *workspace, void 
         struct audio_draw draw;
         if (!audio_read_item(p, item, stems))
             return EIO;
-        audio_draw(p, item, &draw);
+        audio_draw_item(p, item, &draw);
         for (int64_t s = 0; s < AUDIO_STEMS; s++)
             multiply(stems + s * samples, samples, (float)draw.gain[s]);
         for (int64_t c = 0; c < AUDIO_CHANNELS; c++)
