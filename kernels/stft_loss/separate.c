@@ -22,7 +22,7 @@ static void judge(const struct stft_call *call, const struct separate *w, int64_
 }
 
 static void forward(const struct stft_call *call, const struct separate *w,
-                    const struct stft_plans *plans)
+                    const struct stft_kiss *kiss)
 {
 #pragma omp parallel for
     for (int64_t i = 0; i < w->signals * w->n; i++)
@@ -35,10 +35,12 @@ static void forward(const struct stft_call *call, const struct separate *w,
         judge(call, w, s);
 #pragma omp parallel for
     for (int64_t s = 0; s < w->signals; s++)
-        kiss_fftr(stft_plan(plans, 0), w->estimate + s * w->n, (kiss_fft_cpx *)w->E + s * w->bins);
+        kiss_fftr(stft_kiss_plan(kiss, 0), w->estimate + s * w->n,
+                  (kiss_fft_cpx *)w->E + s * w->bins);
 #pragma omp parallel for
     for (int64_t s = 0; s < w->signals; s++)
-        kiss_fftr(stft_plan(plans, 0), w->target + s * w->n, (kiss_fft_cpx *)w->T + s * w->bins);
+        kiss_fftr(stft_kiss_plan(kiss, 0), w->target + s * w->n,
+                  (kiss_fft_cpx *)w->T + s * w->bins);
 }
 
 /* The sum of all differences' magnitudes, which are there when it returns. */
@@ -57,9 +59,12 @@ static double differences(const struct stft_call *call, const struct separate *w
 #pragma omp parallel for
     for (int64_t i = 0; i < w->signals * w->bins; i++)
         if (separate_in_doubt(w, i)) {
+            const int64_t from = separate_first(call, w, i / w->bins);
             double direct[4];
-            separate_direct_sum(call, w, i, 0, 1, direct);
-            separate_settle(w, i, direct);
+            stft_direct_sum(call->estimate + from, call->target + from, w->n, (int)(i % w->bins), 0,
+                            1, direct);
+            const struct stft_bin bin = stft_settled(direct);
+            separate_settle(w, i, &bin);
         }
 #pragma omp parallel for
     for (int64_t row = 0; row < w->rows; row++) {
@@ -73,14 +78,15 @@ static double differences(const struct stft_call *call, const struct separate *w
 }
 
 static void backward(const struct stft_call *call, const struct separate *w,
-                     const struct stft_plans *plans)
+                     const struct stft_kiss *kiss)
 {
 #pragma omp parallel for
     for (int64_t i = 0; i < w->signals * w->bins; i++)
         separate_slope(call, w, i);
 #pragma omp parallel for
     for (int64_t s = 0; s < w->signals; s++)
-        kiss_fftri(stft_plan(plans, 1), (kiss_fft_cpx *)w->E + s * w->bins, w->estimate + s * w->n);
+        kiss_fftri(stft_kiss_plan(kiss, 1), (kiss_fft_cpx *)w->E + s * w->bins,
+                   w->estimate + s * w->n);
 #pragma omp parallel for
     for (int64_t i = 0; i < w->signals * w->n; i++)
         separate_window_gradient(call, w, i);
@@ -111,7 +117,7 @@ static double time_distance(const struct stft_call *call, double part[])
 static size_t workspace(const void *problem)
 {
     const struct stft_loss *p = (const struct stft_loss *)problem;
-    return stft_plans_bytes(p) + (size_t)separate_floats(2 * stft_loss_rows(p)) * sizeof(float) +
+    return stft_kiss_bytes(p) + (size_t)separate_floats(2 * stft_loss_rows(p)) * sizeof(float) +
            (size_t)separate_size(p) * sizeof(float);
 }
 
@@ -119,21 +125,21 @@ static int run(const void *problem, void *const tensor[], void *memory, void *st
 {
     const struct stft_call call = stft_pack(problem, tensor);
     const struct stft_loss *p = &call.p;
-    double *const part = (double *)((char *)memory + stft_plans_bytes(p));
+    double *const part = (double *)((char *)memory + stft_kiss_bytes(p));
     float *const arrays = (float *)part + separate_floats(2 * stft_loss_rows(p));
-    const struct stft_plans plans = {memory, stft_plan_bytes((int)p->window)};
+    const struct stft_kiss kiss = {memory, stft_kiss_plan_bytes((int)p->window)};
     double loss = stft_loss_sample_weight(p) * time_distance(&call, part);
     (void)stream;
     for (int64_t r = 0; r < p->resolutions; r++) {
         int64_t floats;
         const struct separate w = separate_carve(p, r, arrays, &floats);
 #pragma omp parallel
-        stft_plan_make(&plans, w.n);
+        stft_kiss_make(&kiss, w.n);
         for (int64_t i = 0; i < w.n; i++)
             separate_window(&call, &w, i);
-        forward(&call, &w, &plans);
+        forward(&call, &w, &kiss);
         loss += stft_loss_bin_weight(p, w.n) * differences(&call, &w, part);
-        backward(&call, &w, &plans);
+        backward(&call, &w, &kiss);
     }
     *call.loss = (float)loss;
     return 0;

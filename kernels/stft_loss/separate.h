@@ -141,29 +141,18 @@ bool separate_in_doubt(const struct separate *w, int64_t i)
     return fabsf(w->difference[i]) < doubt.near || w->e_size[i] < doubt.small;
 }
 
-/* Share `first` of `step` of bin i. */
+/* Puts what was computed again in place of bin i. */
 static inline HOST_DEVICE
-void separate_direct_sum(const struct stft_call *call, const struct separate *w, int64_t i,
-                         int first, int step, double sum[4])
+void separate_settle(const struct separate *w, int64_t i, const struct stft_bin *bin)
 {
-    const int64_t from = separate_first(call, w, i / w->bins);
-    stft_direct_sum(call->estimate + from, call->target + from, w->n, (int)(i % w->bins), first,
-                    step, sum);
+    w->E[2 * i] = bin->e[0];
+    w->E[2 * i + 1] = bin->e[1];
+    w->e_size[i] = bin->e_size;
+    w->difference[i] = bin->difference;
 }
 
-/* Bin i, from the sums of its shares. */
-static inline HOST_DEVICE
-void separate_settle(const struct separate *w, int64_t i, const double sum[4])
-{
-    const struct stft_bin bin = stft_settled(sum);
-    w->E[2 * i] = bin.e[0];
-    w->E[2 * i + 1] = bin.e[1];
-    w->e_size[i] = bin.e_size;
-    w->difference[i] = bin.difference;
-}
-
-/* Bin i of the slope, for a transform back that counts all bins but the first and the last twice,
- * and needs those two to be real. */
+/* Bin i of the slope, for a transform back that counts all bins but the first and the last twice.
+ */
 static inline HOST_DEVICE
 void separate_slope(const struct stft_call *call, const struct separate *w, int64_t i)
 {
@@ -172,7 +161,7 @@ void separate_slope(const struct stft_call *call, const struct separate *w, int6
     const float slope = stft_slope(w->e_size[i], w->difference[i]) * (end ? 1.0f : 0.5f);
     (void)call;
     w->E[2 * i] *= slope;
-    w->E[2 * i + 1] *= end ? 0.0f : slope;
+    w->E[2 * i + 1] *= slope;
 }
 
 /* Element i of the gradient's frames, windowed. */

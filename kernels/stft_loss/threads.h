@@ -7,13 +7,13 @@
 #include <kissfft/kiss_fftr.h>
 #include <omp.h>
 
-struct stft_plans {
+struct stft_kiss {
     char *memory;
     size_t bytes; /* of a plan */
 };
 
 /* Bytes of a plan for n samples, and a few more. */
-static inline size_t stft_plan_bytes(int n)
+static inline size_t stft_kiss_plan_bytes(int n)
 {
     size_t bytes = 0;
     kiss_fftr_alloc(n, 0, NULL, &bytes);
@@ -21,24 +21,24 @@ static inline size_t stft_plan_bytes(int n)
 }
 
 /* Bytes of the plans of all threads for any window, both ways. */
-static inline size_t stft_plans_bytes(const struct stft_loss *p)
+static inline size_t stft_kiss_bytes(const struct stft_loss *p)
 {
-    return 2 * (size_t)omp_get_max_threads() * stft_plan_bytes((int)p->window);
+    return 2 * (size_t)omp_get_max_threads() * stft_kiss_plan_bytes((int)p->window);
 }
 
 /* A plan of this thread: where kiss_fftr_alloc() puts it. */
-static inline kiss_fftr_cfg stft_plan(const struct stft_plans *plans, int back)
+static inline kiss_fftr_cfg stft_kiss_plan(const struct stft_kiss *kiss, int back)
 {
-    return (kiss_fftr_cfg)(void *)(plans->memory +
-                                   (size_t)(2 * omp_get_thread_num() + back) * plans->bytes);
+    return (kiss_fftr_cfg)(void *)(kiss->memory +
+                                   (size_t)(2 * omp_get_thread_num() + back) * kiss->bytes);
 }
 
 /* Makes the plans of this thread for n samples. */
-static inline void stft_plan_make(const struct stft_plans *plans, int n)
+static inline void stft_kiss_make(const struct stft_kiss *kiss, int n)
 {
     for (int back = 0; back < 2; back++) {
-        size_t bytes = plans->bytes;
-        kiss_fftr_alloc(n, back, stft_plan(plans, back), &bytes);
+        size_t bytes = kiss->bytes;
+        kiss_fftr_alloc(n, back, stft_kiss_plan(kiss, back), &bytes);
     }
 }
 
