@@ -24,11 +24,11 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 
 # One object a file; the wildcards are the only lists of files there are.
-c_files   := $(filter-out %_test.c,$(wildcard kernels/*/*.c reference/*.c harness/*.c))
+c_files   := $(filter-out %_test.c,$(wildcard kernels/*/*.c reference/*.c reference/*/*.c harness/*.c))
 cu_files  := $(wildcard kernels/*/*.cu)
 cc_files  := $(filter-out %_test.cc,$(wildcard harness/simt/*.cc reference/*.cc))
-tests     := $(wildcard kernels/*/*_test.c reference/*_test.c harness/*_test.c harness/simt/*_test.cc)
-formatted := $(wildcard kernels/*.h reference/*.[ch] reference/*.cc harness/*.[ch] harness/*.cu harness/simt/*.* kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
+tests     := $(wildcard kernels/*/*_test.c reference/*_test.c reference/*/*_test.c harness/*_test.c harness/simt/*_test.cc)
+formatted := $(wildcard kernels/*.h reference/*.[ch] reference/*/*.[ch] reference/*.cc harness/*.[ch] harness/*.cu harness/simt/*.* kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
 
 # With nvcc: the architectures of the GPUs found, or all that this nvcc knows of a usual set, of
 # which CI, where nothing runs them, compiles one.
@@ -38,7 +38,7 @@ gpus      := $(shell nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>
 known     := $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch))
 ARCH      := $(or $(gpus),$(if $(CI),$(filter $(known),90)),$(filter $(known),80 86 89 90 100 120))
 NVCCFLAGS := -std=c++17 -O3 -lineinfo -I$(BUILD) -DSSMBENCH_ARCH='"$(ARCH)"' -MMD -MP --threads 2 \
-             -Xcompiler -Wall,-Wextra,-Wno-missing-field-initializers $(if $(CI),-Werror all-warnings) \
+             -Xcompiler -fopenmp,-Wall,-Wextra,-Wno-missing-field-initializers $(if $(CI),-Werror all-warnings) \
              $(foreach a,$(ARCH),-gencode arch=compute_$a,code=sm_$a) \
              -gencode arch=compute_$(lastword $(ARCH)),code=compute_$(lastword $(ARCH))
 cuda_objects := $(cu_files:%=$(BUILD)/%.o) $(BUILD)/harness/backend_cuda.cu.o

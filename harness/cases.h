@@ -36,6 +36,9 @@ bool suite_directory(char *path, size_t size);
 
 void cases_free(struct case_list *list);
 
+/* Room for any value that key_print() writes. */
+enum { KEY_VALUE_SIZE = 512 };
+
 /* Sets one key of a problem from its text; false with a sentence otherwise. */
 bool key_parse(const struct key *key, const char *text, void *problem, struct message *message);
 

@@ -1,5 +1,6 @@
 /* The case parser on good files, and on broken ones: each has to be refused with the file, the line
  * and what would be accepted, and has to leave the list as it was. */
+#include "../reference/audio.h"
 #include "../reference/selscan.h"
 #include "cases.h"
 #include "registry.h"
@@ -201,7 +202,8 @@ static const struct broken {
      "only with softplus = off and gate = off"},
     {"slow without decay", "[a]\nop = selscan\ninputs = slow\nwhy = x\n", 3,
      "need decay, a number"},
-    {"unknown op", "[a]\nop = selscam\nwhy = x\n", 2, "op = selscam: expected one of conv1d, "},
+    {"unknown op", "[a]\nop = selscam\nwhy = x\n", 2,
+     "op = selscam: expected one of audio, conv1d, "},
     {"unknown second op", "[a]\nop = selscan, fft\nwhy = x\n", 2, "op = fft: expected one of"},
     {"no why", "[a]\nop = selscan\n", 1, "[a] needs the keys op and why"},
     {"no op", "[a]\nwhy = x\n", 1, "[a] needs the keys op and why"},
@@ -330,6 +332,54 @@ Test(cases, keys_print_as_they_parse)
             cr_assert(eq(str, text, (char *)values[i].text));
         }
     free(problem);
+}
+
+Test(cases, a_text_is_kept_once_and_ends_with_the_process)
+{
+    struct texts {
+        const char *first, *second;
+    } one = {0}, two = {0};
+    const struct key first = {.name = "first", .kind = KEY_TEXT};
+    const struct key second = {
+        .name = "second", .kind = KEY_TEXT, .offset = offsetof(struct texts, second)};
+    struct message message = {""};
+    char text[KEY_VALUE_SIZE], given[] = "/music/Größe 1";
+    cr_assert(key_parse(&first, given, &one, &message), "%s", message.text);
+    cr_assert(key_parse(&second, "", &one, &message), "%s", message.text);
+    cr_assert(key_parse(&first, "/music/Größe 1", &two, &message), "%s", message.text);
+    cr_assert(key_parse(&second, "", &two, &message), "%s", message.text);
+    given[0] = 'x';
+    cr_assert(zero(int, memcmp(&one, &two, sizeof one)), "equal texts are the same pointer");
+    key_print(&first, &one, text, sizeof text);
+    cr_assert(eq(str, text, "/music/Größe 1"));
+    key_print(&second, &one, text, sizeof text);
+    cr_assert(eq(str, text, ""));
+}
+
+Test(cases, a_text_that_no_row_can_hold_is_refused)
+{
+    const char *field = NULL;
+    const struct key key = {.name = "folder", .kind = KEY_TEXT};
+    struct message message = {""};
+    char text[KEY_VALUE_SIZE + 1] = "";
+    memset(text, 'a', KEY_VALUE_SIZE - 1);
+    cr_assert(key_parse(&key, text, &field, &message));
+    text[KEY_VALUE_SIZE - 1] = 'a';
+    cr_assert(not(key_parse(&key, text, &field, &message)));
+    cr_assert(ne(ptr, strstr(message.text, "expected at most 511 bytes of UTF-8"), NULL));
+    cr_assert(not(key_parse(&key, "/music/\xff", &field, &message)));
+    cr_assert(ne(ptr, strstr(message.text, "folder = /music/\xff: expected at most"), NULL));
+}
+
+Test(cases, a_folder_reaches_the_problem_and_an_absent_one_is_refused)
+{
+    struct case_list list = parse("[made]\nop = audio\nwhy = no folder\n");
+    cr_assert(eq(str, (char *)((const struct audio *)list.item[0].problem)->folder, ""));
+    cases_free(&list);
+    assert_refused("an absent folder", "[a]\nop = audio\nwhy = x\nfolder = /nowhere/music\n", 4,
+                   "/nowhere/music: No such file or directory: expected a folder of tracks");
+    assert_refused("two sets", "[a]\nop = audio\nwhy = x\nfolder = /x\ndamaged = on\n", 4,
+                   "damaged = on is for the set that is made here");
 }
 
 Test(cases, all_suites_parse_and_say_why)

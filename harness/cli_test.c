@@ -367,6 +367,7 @@ Test(cli, lists)
     cr_assert(ne(ptr, strstr(out, "selscan/stepwise@cpu"), NULL));
     ssmbench("list ops");
     cr_assert(ne(ptr, strstr(out, "f32 | bf16 | f16, f32 unless given"), NULL), "%s", out);
+    cr_assert(ne(ptr, strstr(out, "; text, none unless given"), NULL), "%s", out);
     ssmbench("list suites");
     cr_assert(ne(ptr, strstr(out, "quick "), NULL), "%s", out);
     ssmbench("list cases quick --json");

@@ -45,14 +45,16 @@ static json_t *list_ops(bool json)
                                                  "meaning", op->summary));
         void *problem = problem_new(op);
         for (const struct key *key = op->keys; key->name; key++) {
-            char meaning[512] = "", initial[64];
+            char meaning[512] = "", initial[KEY_VALUE_SIZE];
             key_print(key, problem, initial, sizeof initial);
             append(meaning, sizeof meaning, "%s; ", key->meaning);
             for (int word = 0; key->kind == KEY_WORD && key->words[word]; word++)
                 append(meaning, sizeof meaning, "%s%s", word ? " | " : "", key->words[word]);
-            if (key->kind != KEY_WORD)
+            if (key->kind == KEY_TEXT)
+                append(meaning, sizeof meaning, "text");
+            else if (key->kind != KEY_WORD)
                 append(meaning, sizeof meaning, "%.10g ... %.10g", key->minimum, key->maximum);
-            append(meaning, sizeof meaning, ", %s unless given", initial);
+            append(meaning, sizeof meaning, ", %s unless given", *initial ? initial : "none");
             json_array_append_new(objects, json_pack("{s:s, s:s, s:s}", "op", json ? op->name : "",
                                                      "key", key->name, "meaning", meaning));
         }

@@ -136,7 +136,7 @@ json_t *results_keys(const struct test_case *item)
 {
     json_t *keys = json_object();
     for (const struct key *key = item->op->keys; key->name; key++) {
-        char text[64];
+        char text[KEY_VALUE_SIZE];
         key_print(key, item->problem, text, sizeof text);
         if (key->kind == KEY_WHOLE)
             json_object_set_new(keys, key->name, json_integer(strtoll(text, NULL, 10)));

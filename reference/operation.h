@@ -16,15 +16,16 @@ enum { MAX_RANK = 4, MAX_TENSORS = 56, MAX_PARTS = 8, WHOLE = -1 };
 #define DTYPE_I32 ((enum dtype)3)
 
 /* A case key: where it lives in the problem struct and what it may be. Fields are int64_t, or
- * double for a KEY_REAL. */
-enum key_kind { KEY_WHOLE, KEY_WORD, KEY_REAL };
+ * double for a KEY_REAL, or const char * for a KEY_TEXT: any text without commas, "" unless given,
+ * which is kept until the process ends. Equal texts are the same pointer. */
+enum key_kind { KEY_WHOLE, KEY_WORD, KEY_REAL, KEY_TEXT };
 
 struct key {
     const char *name;
     enum key_kind kind;
-    size_t offset;            /* of the field in the problem struct */
-    double minimum, maximum;  /* inclusive; of KEY_WHOLE and KEY_REAL */
-    double initial;           /* value when a case does not name the key (index of a word) */
+    size_t offset;           /* of the field in the problem struct */
+    double minimum, maximum; /* inclusive; of KEY_WHOLE and KEY_REAL */
+    double initial; /* value when a case does not name the key (index of a word); not of KEY_TEXT */
     const char *const *words; /* NULL-terminated; of KEY_WORD */
     const char *meaning;      /* one clause for `ssmbench list ops` */
 };

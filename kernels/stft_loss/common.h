@@ -1,0 +1,143 @@
+/* What every variant of stft_loss does with a bin, in fp32, for .c and .cu files.
+ *
+ * A transform in fp32 is off by some 1e-7 of the frame's norm. Where |E| and |T| differ by less
+ * than that, the sign of the difference is a matter of luck, and a wrong one is an error of twice
+ * the bin's share of the gradient: a hundred times what the error rule allows. Where |E| is that
+ * small, so is the direction E/|E|. Such bins are in doubt; they are computed again, alone, as a
+ * sum in double precision. Of white noise they are 3 in a million.
+ */
+#ifndef SSMBENCH_STFT_LOSS_COMMON_H
+#define SSMBENCH_STFT_LOSS_COMMON_H
+
+#include "../../reference/stft_loss.h"
+#include <math.h>
+#include <stdbool.h>
+
+#define STFT_TWO_PI 6.283185307179586476925286766559
+
+/* A problem and its tensors, in a form that can be passed to a kernel by value. */
+struct stft_call {
+    struct stft_loss p;
+    const float *estimate, *target;
+    float *loss, *gradient;
+};
+
+static inline struct stft_call stft_pack(const void *problem, void *const tensor[])
+{
+    struct stft_call call;
+    call.p = *(const struct stft_loss *)problem;
+    call.estimate = (const float *)tensor[STFT_LOSS_ESTIMATE];
+    call.target = (const float *)tensor[STFT_LOSS_TARGET];
+    call.loss = (float *)tensor[STFT_LOSS_LOSS];
+    call.gradient = (float *)tensor[STFT_LOSS_GRADIENT];
+    return call;
+}
+
+/* w(j) of a window of n samples. */
+static inline HOST_DEVICE
+float stft_window(int64_t j, int64_t n)
+{
+    return (float)(0.5 - 0.5 * cos(STFT_TWO_PI * (double)j / (double)n));
+}
+
+/* -1, 0 or 1. */
+static inline HOST_DEVICE
+float stft_sign(float x)
+{
+    return (float)((x > 0) - (x < 0));
+}
+
+/* Bounds below which a bin of a frame is in doubt. */
+struct stft_doubt {
+    float near, small; /* of | |E| - |T| |, of |E| */
+};
+
+/* Of a window of n samples, from the sums of squares of windowed estimate and target. Where the two
+ * are the same signal, their spectra are the same bits, and no bin is in doubt. */
+static inline HOST_DEVICE
+struct stft_doubt stft_doubt_of(int n, float estimate, float target, bool same)
+{
+    struct stft_doubt doubt;
+    const float norm = same ? 0.0f : sqrtf(estimate);
+    doubt.near = same ? 0.0f : 0x1p-19f * (norm + sqrtf(target));
+    doubt.small = norm / (float)(8 * n);
+    return doubt;
+}
+
+/* A bin of estimate and of target, their magnitudes and the difference of those. */
+struct stft_bin {
+    float e[2], t[2], e_size, t_size, difference;
+};
+
+static inline HOST_DEVICE
+struct stft_bin stft_bin_of(float e_real, float e_imag, float t_real, float t_imag)
+{
+    struct stft_bin bin;
+    bin.e[0] = e_real;
+    bin.e[1] = e_imag;
+    bin.t[0] = t_real;
+    bin.t[1] = t_imag;
+    bin.e_size = sqrtf(e_real * e_real + e_imag * e_imag);
+    bin.t_size = sqrtf(t_real * t_real + t_imag * t_imag);
+    bin.difference = bin.e_size - bin.t_size;
+    return bin;
+}
+
+static inline HOST_DEVICE
+bool stft_in_doubt(const struct stft_bin *bin, struct stft_doubt doubt)
+{
+    return fabsf(bin->difference) < doubt.near || bin->e_size < doubt.small;
+}
+
+/* What E is multiplied by to be the slope of | |E| - |T| |. */
+static inline HOST_DEVICE
+float stft_slope(float e_size, float difference)
+{
+    return e_size > 0 ? stft_sign(difference) / e_size : 0.0f;
+}
+
+/* The share in E(k) and T(k) of samples first, first + step, ... of a frame: sum[0..1], [2..3]. */
+static inline HOST_DEVICE
+void stft_direct_sum(const float *e, const float *t, int n, int k, int first, int step,
+                     double sum[4])
+{
+    const double unit = STFT_TWO_PI / n;
+    const double turn[2] = {cos(unit * (k * step % n)), -sin(unit * (k * step % n))};
+    const double roll[2] = {cos(unit * (step % n)), -sin(unit * (step % n))};
+    double at[2] = {cos(unit * (k * first % n)), -sin(unit * (k * first % n))};
+    double phase[2] = {cos(unit * first), -sin(unit * first)};
+    sum[0] = sum[1] = sum[2] = sum[3] = 0;
+    for (int j = first; j < n; j += step) {
+        const double window = 0.5 - 0.5 * phase[0];
+        const double real = window * at[0], imag = window * at[1];
+        const double next = at[0] * turn[0] - at[1] * turn[1];
+        const double next_phase = phase[0] * roll[0] - phase[1] * roll[1];
+        sum[0] += real * e[j];
+        sum[1] += imag * e[j];
+        sum[2] += real * t[j];
+        sum[3] += imag * t[j];
+        at[1] = at[0] * turn[1] + at[1] * turn[0];
+        at[0] = next;
+        phase[1] = phase[0] * roll[1] + phase[1] * roll[0];
+        phase[0] = next_phase;
+    }
+}
+
+/* The bin whose E and T these sums are. */
+static inline HOST_DEVICE
+struct stft_bin stft_settled(const double sum[4])
+{
+    struct stft_bin bin;
+    const double e_size = sqrt(sum[0] * sum[0] + sum[1] * sum[1]);
+    const double t_size = sqrt(sum[2] * sum[2] + sum[3] * sum[3]);
+    bin.e[0] = (float)sum[0];
+    bin.e[1] = (float)sum[1];
+    bin.t[0] = (float)sum[2];
+    bin.t[1] = (float)sum[3];
+    bin.e_size = (float)e_size;
+    bin.t_size = (float)t_size;
+    bin.difference = (float)(e_size - t_size);
+    return bin;
+}
+
+#endif

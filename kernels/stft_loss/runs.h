@@ -1,0 +1,113 @@
+/* How stft_loss/threaded and stft_loss/batched share out the frames: in runs of up to STFT_RUN
+ * consecutive frames of one window and one row. A run adds the gradient of its frames up in their
+ * order into a stretch of its own, and its part of the loss into a number of its own; whoever
+ * computes a sample of the gradient adds the stretches that hold it, in the order of windows and
+ * runs. So the sums depend on neither threads nor batch.
+ *
+ *     stretches   (windows; rows, runs, span), f32
+ *     parts       (windows; rows, runs), then one for each PIECE samples of all rows, double
+ */
+#ifndef SSMBENCH_STFT_LOSS_RUNS_H
+#define SSMBENCH_STFT_LOSS_RUNS_H
+
+#include "common.h"
+
+enum { STFT_RUN = 32, STFT_PIECE = 1024 };
+
+/* The runs of one window. */
+struct stft_runs {
+    int n;
+    int64_t frames, runs;      /* of a row */
+    int64_t step, span;        /* samples from a run to the next, and of a run with all frames */
+    int64_t first, first_part; /* its first stretch, in floats, and its first part */
+    double weight;             /* of a bin in loss */
+};
+
+struct stft_plan {
+    struct stft_loss p;
+    struct stft_runs window[STFT_LOSS_RESOLUTIONS_MAX];
+    int64_t rows, samples;       /* samples of all rows */
+    int64_t runs, floats, parts; /* in all */
+    float *stretch;
+    double *part;
+};
+
+/* `memory`, aligned for doubles, has stft_plan_size() bytes. */
+static inline struct stft_plan stft_plan_carve(const struct stft_loss *p, void *memory)
+{
+    struct stft_plan plan;
+    plan.p = *p;
+    plan.rows = stft_loss_rows(p);
+    plan.samples = plan.rows * p->length;
+    plan.runs = plan.floats = 0;
+    for (int64_t r = 0; r < p->resolutions; r++) {
+        struct stft_runs *w = &plan.window[r];
+        w->n = (int)stft_loss_window(p, r);
+        w->frames = stft_loss_frames(p, w->n);
+        w->runs = (w->frames + STFT_RUN - 1) / STFT_RUN;
+        w->step = STFT_RUN * p->hop;
+        w->span = (STFT_RUN - 1) * p->hop + w->n;
+        w->first = plan.floats;
+        w->first_part = plan.runs;
+        w->weight = stft_loss_bin_weight(p, w->n);
+        plan.floats += plan.rows * w->runs * w->span;
+        plan.runs += plan.rows * w->runs;
+    }
+    plan.parts = plan.runs + (plan.samples + STFT_PIECE - 1) / STFT_PIECE;
+    plan.part = (double *)memory;
+    plan.stretch = (float *)(plan.part + plan.parts);
+    return plan;
+}
+
+static inline size_t stft_plan_size(const struct stft_loss *p)
+{
+    const struct stft_plan plan = stft_plan_carve(p, NULL);
+    return (size_t)plan.parts * sizeof(double) + (size_t)plan.floats * sizeof(float);
+}
+
+/* Frames of a run of a row. */
+static inline HOST_DEVICE
+int64_t stft_run_frames(const struct stft_runs *w, int64_t run)
+{
+    const int64_t left = w->frames - run * STFT_RUN;
+    return left < STFT_RUN ? left : STFT_RUN;
+}
+
+/* Where the stretch of run `run` of a row begins. */
+static inline HOST_DEVICE
+float *stft_stretch(const struct stft_plan *plan, const struct stft_runs *w, int64_t row,
+                    int64_t run)
+{
+    return plan->stretch + w->first + (row * w->runs + run) * w->span;
+}
+
+/* The gradient of sample `at` of row `row`, from the stretches. */
+static inline HOST_DEVICE
+float stft_gathered(const struct stft_plan *plan, int64_t row, int64_t at)
+{
+    float gradient = 0;
+    for (int64_t r = 0; r < plan->p.resolutions; r++) {
+        const struct stft_runs *w = &plan->window[r];
+        const int64_t last = at / w->step < w->runs ? at / w->step : w->runs - 1;
+        float sum = 0;
+        for (int64_t run = at < w->span ? 0 : (at - w->span) / w->step + 1; run <= last; run++) {
+            const int64_t i = at - run * w->step;
+            if (i < (stft_run_frames(w, run) - 1) * plan->p.hop + w->n)
+                sum += stft_stretch(plan, w, row, run)[i];
+        }
+        gradient += (float)w->weight * sum;
+    }
+    return gradient;
+}
+
+/* Writes element i of gradient and returns |e - t| there. */
+static inline HOST_DEVICE
+float stft_finish(const struct stft_plan *plan, const struct stft_call *call, int64_t i)
+{
+    const float difference = call->estimate[i] - call->target[i];
+    call->gradient[i] = (float)stft_loss_sample_weight(&plan->p) * stft_sign(difference) +
+                        stft_gathered(plan, i / plan->p.length, i % plan->p.length);
+    return fabsf(difference);
+}
+
+#endif
