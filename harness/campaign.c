@@ -145,8 +145,7 @@ static bool skip(struct campaign *c, const struct test_case *item, const struct 
                fmax(needs, host_needs) * 1e-9, (needs > has ? has : host_has) * 1e-9);
         const int64_t fits = batch_that_fits(item, entry, has, host_has);
         if (fits)
-            append(outcome->detail, sizeof outcome->detail, "; batch = %lld fits",
-                   (long long)fits);
+            append(outcome->detail, sizeof outcome->detail, "; batch = %lld fits", (long long)fits);
     } else if (c->options->budget_s > 0) {
         const double run_s =
             c->pace[entry - ENTRIES].s_per_flop * item->op->cost(item->problem).flops;

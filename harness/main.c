@@ -170,7 +170,8 @@ static const struct verb {
      "Checks, and times what is correct.\vRows go to ssmbench.jsonl unless --out names a file. "
      "Exit "
      "status as for verify."},
-    {"table", table_verb, TABLE_OPTIONS, "speedup|roof|step|summary|slowdown|stale RESULTS.jsonl...",
+    {"table", table_verb, TABLE_OPTIONS,
+     "speedup|roof|step|summary|slowdown|stale RESULTS.jsonl...",
      "Prints a table of result rows: times and speedups, the same with the share of the copy "
      "bandwidth, what passed, how much slower simt is than cpu, or which rows are older than "
      "their variant's sources."},

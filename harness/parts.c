@@ -31,7 +31,8 @@ int parts_measure(const struct backend *backend, const struct operation *op,
             sample_ms[part * runs + run] = told_ms[part];
     }
     for (int part = 0; part <= parts && !error; part++)
-        *(part < parts ? &part_ms[part] : whole_ms) = summarise(sample_ms + part * runs, runs).median;
+        *(part < parts ? &part_ms[part] : whole_ms) =
+            summarise(sample_ms + part * runs, runs).median;
     free(problem);
     free(sample_ms);
     return error;

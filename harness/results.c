@@ -202,8 +202,8 @@ static json_t *parts_json(const struct operation *op, const struct outcome *outc
         for (int i = 0; i < op->tensor_count; i++)
             if (op->part_of(i) == part)
                 error = fmax(error, outcome->tensor_error[i]);
-        json_t *one = json_pack("{s:o, s:o}", "ms", number(outcome->part_ms[part]), "error",
-                                number(error));
+        json_t *one =
+            json_pack("{s:o, s:o}", "ms", number(outcome->part_ms[part]), "error", number(error));
         json_object_set_new(parts, op->parts[part], one);
     }
     json_object_set_new(parts, "whole_ms", number(outcome->parts_whole_ms));

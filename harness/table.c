@@ -50,7 +50,8 @@ static int table_variants(const json_t *rows, const json_t *like, const char *va
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         const char *name = results_text(row, "variant");
-        bool known = !results_same(row, like, ROWS_TABLE) || strcmp(results_text(row, "grade"), "exact");
+        bool known =
+            !results_same(row, like, ROWS_TABLE) || strcmp(results_text(row, "grade"), "exact");
         for (int j = 0; j < count; j++)
             known |= !strcmp(variant[j], name);
         if (!known && count < MAX_VARIANTS)

@@ -26,7 +26,7 @@ bool rows_read(json_t *rows, char *const *files, struct message *message)
 }
 
 const json_t *rows_find(const json_t *rows, const json_t *like, const char *const path[],
-                          const char *variant)
+                        const char *variant)
 {
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);

@@ -76,7 +76,8 @@ static void print_lines(struct grid *grid, const json_t *before, const json_t *a
 {
     static const char *const heading[] = {"component", "before", "after", "speedup",
                                           "error of after"};
-    const double total[] = {number_of(before, "time.median_ms"), number_of(after, "time.median_ms")};
+    const double total[] = {number_of(before, "time.median_ms"),
+                            number_of(after, "time.median_ms")};
     const double ms_an_hour = 3.6e6;
     grid_row(grid, 5);
     for (int i = 0; i < 5; i++)

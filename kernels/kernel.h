@@ -43,10 +43,11 @@ struct variant {
 #endif
 
 #ifdef __cplusplus
-#define VARIANT(name)                        extern "C" const struct variant VARIANT_SYMBOL(name)
-#define DECLARE_VARIANT_ON(op, name, backend) extern "C" const struct variant op##_##name##_##backend
+#define VARIANT(name) extern "C" const struct variant VARIANT_SYMBOL(name)
+#define DECLARE_VARIANT_ON(op, name, backend)                                                      \
+    extern "C" const struct variant op##_##name##_##backend
 #else
-#define VARIANT(name)                        const struct variant VARIANT_SYMBOL(name)
+#define VARIANT(name)                         const struct variant VARIANT_SYMBOL(name)
 #define DECLARE_VARIANT_ON(op, name, backend) extern const struct variant op##_##name##_##backend
 #endif
 

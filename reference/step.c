@@ -37,12 +37,18 @@ static const struct key KEYS[] = {
     path ".y", path ".dx", path ".dweight", path ".dbias", path ".ddelta", path ".dA", path ".dB", \
         path ".dC"
 static const char *const NAMES[STEP_TENSORS] = {
-    PATH_INPUTS("time"),   PATH_INPUTS("bands"),
-    "estimate",            "wanted",
-    PATH_OUTPUTS("time"),  PATH_OUTPUTS("time.reverse"),
-    PATH_OUTPUTS("bands"), PATH_OUTPUTS("bands.reverse"),
-    "loss",                "gradient",
-    "mixture",             "target",
+    PATH_INPUTS("time"),
+    PATH_INPUTS("bands"),
+    "estimate",
+    "wanted",
+    PATH_OUTPUTS("time"),
+    PATH_OUTPUTS("time.reverse"),
+    PATH_OUTPUTS("bands"),
+    PATH_OUTPUTS("bands.reverse"),
+    "loss",
+    "gradient",
+    "mixture",
+    "target",
 };
 
 /* Inputs of a path as they are, its outputs from FIRST_OUTPUT on, other places from OTHER on. */
@@ -106,8 +112,7 @@ int step_place(enum step_kernel kernel, enum step_path path, int reverse, int te
                             [STFT_LOSS_TARGET] = PLACE(STEP_WANTED),
                             [STFT_LOSS_LOSS] = PLACE(STEP_LOSS_VALUE),
                             [STFT_LOSS_GRADIENT] = PLACE(STEP_GRADIENT)},
-        [STEP_AUDIO] = {[AUDIO_MIXTURE] = PLACE(STEP_MIXTURE),
-                        [AUDIO_TARGET] = PLACE(STEP_TARGET)},
+        [STEP_AUDIO] = {[AUDIO_MIXTURE] = PLACE(STEP_MIXTURE), [AUDIO_TARGET] = PLACE(STEP_TARGET)},
     };
     const int place = PLACES[kernel][tensor];
     if (place >= OTHER || place == ABSENT)
@@ -135,12 +140,9 @@ static struct piece piece_of(const struct step *p, enum step_kernel kernel, enum
                              int reverse)
 {
     static const struct operation *const OPERATION[STEP_KERNELS] = {
-        [STEP_CONV_FORWARD] = &conv1d_operation,
-        [STEP_SCAN_FORWARD] = &selscan_operation,
-        [STEP_SCAN_BACKWARD] = &selscan_bwd_operation,
-        [STEP_CONV_BACKWARD] = &conv1d_bwd_operation,
-        [STEP_STFT_LOSS] = &stft_loss_operation,
-        [STEP_AUDIO] = &audio_operation,
+        [STEP_CONV_FORWARD] = &conv1d_operation,       [STEP_SCAN_FORWARD] = &selscan_operation,
+        [STEP_SCAN_BACKWARD] = &selscan_bwd_operation, [STEP_CONV_BACKWARD] = &conv1d_bwd_operation,
+        [STEP_STFT_LOSS] = &stft_loss_operation,       [STEP_AUDIO] = &audio_operation,
     };
     struct piece piece = {OPERATION[kernel], kernel, path, reverse, {{0}}};
     if (kernel == STEP_CONV_FORWARD || kernel == STEP_CONV_BACKWARD)
@@ -307,7 +309,8 @@ static void take_path(const struct step *p, struct places *places, enum step_pat
     const struct conv1d conv = step_conv(p, path, reverse);
     const int64_t elements = conv.batch * conv.length * conv.channels;
     double *exact_values = must_have((size_t)elements * sizeof *exact_values);
-    float *u = must_have((size_t)elements * sizeof *u), *du = must_have((size_t)elements * sizeof *du);
+    float *u = must_have((size_t)elements * sizeof *u),
+          *du = must_have((size_t)elements * sizeof *du);
     places->write[STEP_U] = places->write[STEP_DU] = exact_values;
     places->read[STEP_U] = u;
     places->read[STEP_DU] = du;

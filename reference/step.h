@@ -173,6 +173,7 @@ enum step_place { STEP_U = STEP_TENSORS, STEP_DU, STEP_PLACES };
 #ifdef __cplusplus
 extern "C"
 #endif
-int step_place(enum step_kernel kernel, enum step_path path, int reverse, int tensor);
+    int
+    step_place(enum step_kernel kernel, enum step_path path, int reverse, int tensor);
 
 #endif

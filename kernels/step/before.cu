@@ -23,12 +23,8 @@ DECLARE_VARIANT(conv1d_bwd, padded);
 
 /* By enum step_kernel. */
 static const struct composition COMPOSITION = {{
-    &VARIANT_OF(conv1d, padded),
-    &VARIANT_OF(selscan, stepwise),
-    &VARIANT_OF(selscan_bwd, stepwise),
-    &VARIANT_OF(conv1d_bwd, padded),
-    &VARIANT_OF(stft_loss, separate),
-    NULL, /* load_data() */
+    &VARIANT_OF(conv1d, padded), &VARIANT_OF(selscan, stepwise), &VARIANT_OF(selscan_bwd, stepwise),
+    &VARIANT_OF(conv1d_bwd, padded), &VARIANT_OF(stft_loss, separate), NULL, /* load_data() */
 }};
 
 static const char *accepts(const void *problem)

@@ -77,8 +77,7 @@ static inline struct step_memory step_memory_of(const struct step *p, const stru
     size_t largest = 0, scratch = 0, audio = 0;
     for (int way = 0; way < 2 * STEP_PATHS; way++) {
         const struct conv1d conv = step_conv(p, (enum step_path)(way / 2), way % 2);
-        const size_t bytes =
-            (size_t)(conv.batch * conv.length * conv.channels) * sizeof(float);
+        const size_t bytes = (size_t)(conv.batch * conv.length * conv.channels) * sizeof(float);
         largest = bytes > largest ? bytes : largest;
         m.u[way] = step_carve(&m, (char *)base, bytes);
     }
@@ -124,10 +123,10 @@ static inline int step_enqueue(const struct step_run *run, enum step_kernel kern
     step_piece_of(run->p, run->c, kernel, path, reverse, &piece);
     for (int i = 0; i < STEP_TENSOR_COUNT[kernel]; i++) {
         const int place = step_place(kernel, path, reverse, i);
-        piece.tensor[i] = place < 0            ? NULL
-                          : place == STEP_U    ? run->memory.u[(int)path * 2 + reverse]
-                          : place == STEP_DU   ? run->memory.du
-                                               : run->tensor[place];
+        piece.tensor[i] = place < 0          ? NULL
+                          : place == STEP_U  ? run->memory.u[(int)path * 2 + reverse]
+                          : place == STEP_DU ? run->memory.du
+                                             : run->tensor[place];
     }
     return piece.variant->run(piece.problem, piece.tensor,
                               kernel == STEP_AUDIO ? run->memory.audio : run->memory.scratch,
