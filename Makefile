@@ -68,10 +68,10 @@ deps: ## install the Debian packages that are missing, or say what to install el
 verify: all ## check every variant: make verify SUITE="quick edge" SIMT=1
 	$(BUILD)/ssmbench verify $(if $(filter command line,$(origin SUITE)),$(SUITE),quick) $(if $(SIMT),--backend simt)
 
-bench: all ## check, time and print the speedup table: make bench SUITE=speedup BUDGET=200
+bench: all ## check, time and print the table: make bench SUITE=speedup BUDGET=200
 	$(BUILD)/ssmbench bench $(SUITE) --budget $(BUDGET) --out $(BUILD)/results/$(SUITE).jsonl
 	@echo
-	@$(BUILD)/ssmbench table speedup $(BUILD)/results/$(SUITE).jsonl
+	@$(BUILD)/ssmbench table $(if $(filter step%,$(SUITE)),step,speedup) $(BUILD)/results/$(SUITE).jsonl
 
 table: all ## print the speedup table of RESULTS (default: all committed rows)
 	@$(BUILD)/ssmbench table speedup $(or $(RESULTS),$(wildcard results/*/*.jsonl))
