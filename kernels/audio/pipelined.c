@@ -75,20 +75,16 @@ static int run(const void *problem, void *const tensor[], void *workspace, void 
     const int64_t samples = AUDIO_CHANNELS * p->length;
     double *const sums = (double *)((float *)workspace + stems_floats(p));
     struct loader loader;
-    int error = 0;
+    const float *stems;
+    int64_t item = 0;
     (void)stream;
     if (!loader_begin(&loader, p, workspace))
         return EAGAIN;
-    for (int64_t item = 0; item < p->batch && !error; item++) {
-        const float *const stems = loader_item(&loader, item);
-        if (stems)
-            transform(p, item, stems, sums, (float *)tensor[AUDIO_MIXTURE] + item * samples,
-                      (float *)tensor[AUDIO_TARGET] + item * samples);
-        else
-            error = EIO;
-    }
+    for (; item < p->batch && (stems = loader_item(&loader, item)); item++)
+        transform(p, item, stems, sums, (float *)tensor[AUDIO_MIXTURE] + item * samples,
+                  (float *)tensor[AUDIO_TARGET] + item * samples);
     loader_finish(&loader);
-    return error;
+    return item == p->batch ? 0 : EIO;
 }
 
 VARIANT(audio_pipelined) = {.accepts = audio_accepts, .workspace = workspace_bytes, .run = run};
