@@ -16,8 +16,8 @@ CFLAGS   := -std=c11 -D_GNU_SOURCE $(OPTIMISE) -g -fopenmp -Wpedantic \
 # sanitizer for null: gcc 12 tests the flags of an addition that the linker turns into a lea.
 CXXFLAGS := -std=c++17 -O2 -g -fopenmp $(WARNINGS) -Wno-unknown-pragmas -Iharness/simt -DSSMBENCH_SIMT $(SANITIZE) $(if $(SANITIZE),-fno-sanitize=null)
 RACE     :=
-# A bundle carries its libraries beside the binary.
-LDLIBS   := -Wl,-rpath,'$$ORIGIN/lib' -linih -ljansson -lkissfft-float -lsndfile -lgomp -lm -ldl -lstdc++ -lpthread $(SANITIZE) $(if $(RACE),-fsanitize=thread)
+# A bundle carries its libraries beside the binary: RPATH, unlike RUNPATH, finds those of libraries too.
+LDLIBS   := -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/lib' -linih -ljansson -lkissfft-float -lsndfile -lgomp -lm -ldl -lstdc++ -lpthread $(SANITIZE) $(if $(RACE),-fsanitize=thread)
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)

@@ -133,6 +133,9 @@ static const struct refusal {
     {"table speedup /dev/null", 3, false, "no row in these files"},
     {"table speedup --format pdf x", 2, true, "--format pdf: expected text, md or csv"},
     {"list pets", 2, false, "list pets: expected ops, variants, cases or suites"},
+    {"audio-check", 2, false, "audio-check: expected one folder of tracks"},
+    {"audio-check a b", 2, false, "audio-check: expected one folder of tracks"},
+    {"audio-check --json x", 2, true, "unrecognized option '--json'"},
     {"info everything", 2, false, "info everything: expected no argument"},
 };
 
@@ -160,10 +163,10 @@ Test(cli, without_a_verb_it_shows_its_usage)
 
 Test(cli, help_is_no_error)
 {
-    static const char *const arguments[] = {"--help",        "help",         "list --help",
-                                            "verify --help", "bench --help", "table --help",
-                                            "info --help"};
-    for (int i = 0; i < 7; i++) {
+    static const char *const arguments[] = {
+        "--help",       "help",         "list --help", "verify --help",
+        "bench --help", "table --help", "info --help", "audio-check --help"};
+    for (int i = 0; i < 8; i++) {
         ssmbench("%s", arguments[i]);
         cr_assert(eq(int, status, 0), "ssmbench %s", arguments[i]);
         cr_assert(eq(ptr, strstr(out, "Usage: ssmbench "), out), "ssmbench %s", arguments[i]);

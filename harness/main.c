@@ -1,4 +1,5 @@
 /* The command line: ssmbench VERB [ARGUMENTS]. Each verb has its own --help. */
+#include "audio_check.h"
 #include "campaign.h"
 #include "list.h"
 #include "table.h"
@@ -57,6 +58,8 @@ static const struct argp_option INFO_OPTIONS[] = {
     {"slug", KEY_SLUG, NULL, 0, "only the name of this machine's folder below results/", 0},
     {0},
 };
+
+static const struct argp_option NO_OPTIONS[] = {{0}};
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
@@ -137,6 +140,13 @@ static int info_verb(struct arguments *a)
     return info_print(a->json, a->slug);
 }
 
+static int audio_check_verb(struct arguments *a)
+{
+    if (a->words != 1)
+        return complain(EXIT_BAD_INPUT, "audio-check: expected one folder of tracks");
+    return audio_check(a->word[0]);
+}
+
 static int table_verb(struct arguments *a)
 {
     const char *kind = a->words ? a->word[0] : "";
@@ -177,6 +187,10 @@ static const struct verb {
      "their variant's sources."},
     {"info", info_verb, INFO_OPTIONS, "",
      "Prints this machine, its backends and their copy bandwidth."},
+    {"audio-check", audio_check_verb, NO_OPTIONS, "DIR",
+     "Prints what a folder of tracks holds, DIR/TRACK/{vocals,drums,bass,other}.wav or .flac, and "
+     "what of it the operation audio would use.\vExit status: 0 when at least one track can be "
+     "used, else 2."},
 };
 enum { VERB_COUNT = sizeof VERBS / sizeof *VERBS };
 
@@ -186,7 +200,7 @@ static void print_usage(FILE *stream)
           "Compiles, checks, times and compares state-space-model kernels.\n\n",
           stream);
     for (int i = 0; i < VERB_COUNT; i++)
-        fprintf(stream, "  %-7s %.*s\n", VERBS[i].name, (int)strcspn(VERBS[i].help, "\v"),
+        fprintf(stream, "  %-11s %.*s\n", VERBS[i].name, (int)strcspn(VERBS[i].help, "\v"),
                 VERBS[i].help);
     fputs("\n`ssmbench VERB --help` says more. Version " SSMBENCH_COMMIT ".\n", stream);
 }
@@ -215,5 +229,6 @@ int main(int count, char **argument)
         print_usage(stderr);
         return EXIT_BAD_INPUT;
     }
-    return complain(EXIT_BAD_INPUT, "%s: expected one of list, verify, bench, table, info", name);
+    return complain(EXIT_BAD_INPUT,
+                    "%s: expected one of list, verify, bench, table, info, audio-check", name);
 }

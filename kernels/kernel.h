@@ -28,7 +28,8 @@ struct variant {
     /* Enqueues the computation on `stream` (a cudaStream_t; ignored on a CPU) and returns 0, or the
      * cudaError_t of the first call that failed. `problem` is the operation's struct, `tensor` its
      * pointers in the order of the operation's enum, null where a tensor is absent. Allocates
-     * nothing, prints nothing, never exits, writes only outputs and workspace. */
+     * nothing, but for what reading files takes (docs/decisions.md), prints nothing, never exits,
+     * writes only outputs and workspace. */
     int (*run)(const void *problem, void *const tensor[], void *workspace, void *stream);
 
     enum grade grade;

@@ -46,9 +46,9 @@ static inline void *loader_read(void *argument)
         const int64_t item = unit / AUDIO_STEMS;
         if (item >= loader->p.batch)
             return 0;
-        if (!audio_read_stem(&loader->p, item, (enum audio_stem)(unit % AUDIO_STEMS),
-                             loader_place(loader, item)))
-            __atomic_add_fetch(&loader->broken[item], 1, __ATOMIC_RELAXED);
+        const bool good = audio_read_stem(&loader->p, item, (enum audio_stem)(unit % AUDIO_STEMS),
+                                          loader_place(loader, item));
+        __atomic_add_fetch(&loader->broken[item], !good, __ATOMIC_RELAXED);
         __atomic_sub_fetch(&loader->left[item], 1, __ATOMIC_RELEASE);
         sem_post(&loader->done);
     }
@@ -87,9 +87,10 @@ static inline int64_t loader_begin(struct loader *loader, const struct audio *p,
     sem_init(&loader->done, 0, 0);
     pthread_attr_init(&attributes);
     loader_spread(&attributes); /* cost only */
-    for (loader->started = 0; loader->started < p->threads; loader->started++)
-        if (pthread_create(&loader->thread[loader->started], &attributes, loader_read, loader))
-            break;
+    loader->started = 0;
+    while (loader->started < p->threads &&
+           !pthread_create(&loader->thread[loader->started], &attributes, loader_read, loader))
+        loader->started++;
     pthread_attr_destroy(&attributes); /* cost only: what they take */
     return loader->started;
 }

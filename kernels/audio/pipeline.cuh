@@ -46,11 +46,11 @@ static int64_t pipeline_floats(const struct audio *p)
     return p->batch * audio_item_floats(p);
 }
 
-/* The workspace, in device memory: stems of all items, then the sums of all parts. */
+/* The workspace, in device memory: stems of all items, then sums of the parts of one, since items
+ * are transformed one after another. */
 static size_t pipeline_workspace(const struct audio *p)
 {
-    return (size_t)pipeline_floats(p) * sizeof(float) +
-           (size_t)(p->batch * pipeline_parts(p)) * sizeof(double);
+    return (size_t)pipeline_floats(p) * sizeof(float) + (size_t)pipeline_parts(p) * sizeof(double);
 }
 
 /* The sum of a number of each thread, in an order that depends on the block's size only; all
@@ -154,7 +154,7 @@ static int pipeline_item(struct pipeline *pipeline, int64_t item, void *const te
     const struct audio *const p = &pipeline->loader.p;
     const int64_t parts = pipeline_parts(p), floats = audio_item_floats(p);
     float *const stems = (float *)workspace + item * floats;
-    double *const sums = (double *)((float *)workspace + pipeline_floats(p)) + item * parts;
+    double *const sums = (double *)((float *)workspace + pipeline_floats(p));
     float *const mixture = (float *)tensor[AUDIO_MIXTURE] + item * AUDIO_CHANNELS * p->length;
     float *const target = (float *)tensor[AUDIO_TARGET] + item * AUDIO_CHANNELS * p->length;
     const float *const read = loader_item(&pipeline->loader, item);

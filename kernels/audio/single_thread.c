@@ -51,14 +51,14 @@ static int run(const void *problem, void *const tensor[], void *workspace, void 
     const struct audio *const p = problem;
     const int64_t samples = AUDIO_CHANNELS * p->length;
     float *const stems = workspace;
+    bool good = true;
     (void)stream;
-    for (int64_t item = 0; item < p->batch; item++) {
+    for (int64_t item = 0; item < p->batch && good; item++) {
         float *const mixture = (float *)tensor[AUDIO_MIXTURE] + item * samples;
         float *const target = (float *)tensor[AUDIO_TARGET] + item * samples;
         struct audio_draw draw;
-        if (!audio_read_item(p, item, stems))
-            return EIO;
         audio_draw_item(p, item, &draw);
+        good = audio_read_item(p, item, stems);
         for (int64_t s = 0; s < AUDIO_STEMS; s++)
             multiply(stems + s * samples, samples, (float)draw.gain[s]);
         for (int64_t c = 0; c < AUDIO_CHANNELS; c++)
@@ -71,7 +71,7 @@ static int run(const void *problem, void *const tensor[], void *workspace, void 
         multiply(mixture, samples, scale);
         multiply(target, samples, scale);
     }
-    return 0;
+    return good ? 0 : EIO;
 }
 
 VARIANT(audio_single_thread) = {.accepts = audio_accepts, .workspace = workspace_bytes, .run = run};
