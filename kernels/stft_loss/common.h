@@ -49,7 +49,7 @@ float stft_sign(float x)
 
 /* Bounds below which a bin of a frame is in doubt. */
 struct stft_doubt {
-    float near, small; /* of | |E| - |T| |, of |E| */
+    float near, small; /* of | |E| - |T| |, beside a part of |E|; of |E| */
 };
 
 /* Of a window of n samples, from the sums of squares of windowed estimate and target. Where the two
@@ -58,42 +58,27 @@ static inline HOST_DEVICE
 struct stft_doubt stft_doubt_of(int n, float estimate, float target, bool same)
 {
     struct stft_doubt doubt;
-    const float norm = same ? 0.0f : sqrtf(estimate);
-    doubt.near = same ? 0.0f : 0x1p-19f * (norm + sqrtf(target));
-    doubt.small = norm / (float)(8 * n);
+    doubt.near = same ? -INFINITY : 0x1p-19f * (sqrtf(estimate) + sqrtf(target));
+    doubt.small = same ? 0.0f : sqrtf(estimate) / (float)(8 * n);
     return doubt;
 }
 
-/* A bin of estimate and of target, their magnitudes and the difference of those. */
+static inline HOST_DEVICE
+bool stft_in_doubt(float size, float difference, struct stft_doubt doubt)
+{
+    return fabsf(difference) < doubt.near + 0x1p-20f * size || size < doubt.small;
+}
+
+/* A bin of estimate, its magnitude, and the difference from that of target. */
 struct stft_bin {
-    float e[2], t[2], e_size, t_size, difference;
+    float e[2], size, difference;
 };
-
-static inline HOST_DEVICE
-struct stft_bin stft_bin_of(float e_real, float e_imag, float t_real, float t_imag)
-{
-    struct stft_bin bin;
-    bin.e[0] = e_real;
-    bin.e[1] = e_imag;
-    bin.t[0] = t_real;
-    bin.t[1] = t_imag;
-    bin.e_size = sqrtf(e_real * e_real + e_imag * e_imag);
-    bin.t_size = sqrtf(t_real * t_real + t_imag * t_imag);
-    bin.difference = bin.e_size - bin.t_size;
-    return bin;
-}
-
-static inline HOST_DEVICE
-bool stft_in_doubt(const struct stft_bin *bin, struct stft_doubt doubt)
-{
-    return fabsf(bin->difference) < doubt.near || bin->e_size < doubt.small;
-}
 
 /* What E is multiplied by to be the slope of | |E| - |T| |. */
 static inline HOST_DEVICE
-float stft_slope(float e_size, float difference)
+float stft_slope(float size, float difference)
 {
-    return e_size > 0 ? stft_sign(difference) / e_size : 0.0f;
+    return size > 0 ? stft_sign(difference) / size : 0.0f;
 }
 
 /* The share in E(k) and T(k) of samples first, first + step, ... of a frame: sum[0..1], [2..3]. */
@@ -128,15 +113,11 @@ static inline HOST_DEVICE
 struct stft_bin stft_settled(const double sum[4])
 {
     struct stft_bin bin;
-    const double e_size = sqrt(sum[0] * sum[0] + sum[1] * sum[1]);
-    const double t_size = sqrt(sum[2] * sum[2] + sum[3] * sum[3]);
+    const double size = sqrt(sum[0] * sum[0] + sum[1] * sum[1]);
     bin.e[0] = (float)sum[0];
     bin.e[1] = (float)sum[1];
-    bin.t[0] = (float)sum[2];
-    bin.t[1] = (float)sum[3];
-    bin.e_size = (float)e_size;
-    bin.t_size = (float)t_size;
-    bin.difference = (float)(e_size - t_size);
+    bin.size = (float)size;
+    bin.difference = (float)(size - sqrt(sum[2] * sum[2] + sum[3] * sum[3]));
     return bin;
 }
 

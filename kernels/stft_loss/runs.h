@@ -5,7 +5,7 @@
  * runs. So the sums depend on neither threads nor batch.
  *
  *     stretches   (windows; rows, runs, span), f32
- *     parts       (windows; rows, runs), then one for each PIECE samples of all rows, double
+ *     parts       (windows; rows, runs), then (rows, pieces of a row), double
  */
 #ifndef SSMBENCH_STFT_LOSS_RUNS_H
 #define SSMBENCH_STFT_LOSS_RUNS_H
@@ -17,8 +17,8 @@ enum { STFT_RUN = 32, STFT_PIECE = 1024 };
 /* The runs of one window. */
 struct stft_runs {
     int n;
-    int64_t frames, runs;      /* of a row */
-    int64_t step, span;        /* samples from a run to the next, and of a run with all frames */
+    int frames, runs;          /* of a row */
+    int step, span;            /* samples from a run to the next, and of a run with all frames */
     int64_t first, first_part; /* its first stretch, in floats, and its first part */
     double weight;             /* of a bin in loss */
 };
@@ -26,7 +26,7 @@ struct stft_runs {
 struct stft_plan {
     struct stft_loss p;
     struct stft_runs window[STFT_LOSS_RESOLUTIONS_MAX];
-    int64_t rows, samples;       /* samples of all rows */
+    int64_t rows, pieces;        /* of a row, STFT_PIECE samples each */
     int64_t runs, floats, parts; /* in all */
     float *stretch;
     double *part;
@@ -38,22 +38,22 @@ static inline struct stft_plan stft_plan_carve(const struct stft_loss *p, void *
     struct stft_plan plan;
     plan.p = *p;
     plan.rows = stft_loss_rows(p);
-    plan.samples = plan.rows * p->length;
+    plan.pieces = (p->length + STFT_PIECE - 1) / STFT_PIECE;
     plan.runs = plan.floats = 0;
     for (int64_t r = 0; r < p->resolutions; r++) {
         struct stft_runs *w = &plan.window[r];
         w->n = (int)stft_loss_window(p, r);
-        w->frames = stft_loss_frames(p, w->n);
+        w->frames = (int)stft_loss_frames(p, w->n);
         w->runs = (w->frames + STFT_RUN - 1) / STFT_RUN;
-        w->step = STFT_RUN * p->hop;
-        w->span = (STFT_RUN - 1) * p->hop + w->n;
+        w->step = (int)(STFT_RUN * p->hop);
+        w->span = (int)((STFT_RUN - 1) * p->hop) + w->n;
         w->first = plan.floats;
         w->first_part = plan.runs;
         w->weight = stft_loss_bin_weight(p, w->n);
         plan.floats += plan.rows * w->runs * w->span;
         plan.runs += plan.rows * w->runs;
     }
-    plan.parts = plan.runs + (plan.samples + STFT_PIECE - 1) / STFT_PIECE;
+    plan.parts = plan.runs + plan.rows * plan.pieces;
     plan.part = (double *)memory;
     plan.stretch = (float *)(plan.part + plan.parts);
     return plan;
@@ -67,32 +67,31 @@ static inline size_t stft_plan_size(const struct stft_loss *p)
 
 /* Frames of a run of a row. */
 static inline HOST_DEVICE
-int64_t stft_run_frames(const struct stft_runs *w, int64_t run)
+int stft_run_frames(const struct stft_runs *w, int run)
 {
-    const int64_t left = w->frames - run * STFT_RUN;
+    const int left = w->frames - run * STFT_RUN;
     return left < STFT_RUN ? left : STFT_RUN;
 }
 
-/* Where the stretch of run `run` of a row begins. */
+/* Where the stretch of a run begins. */
 static inline HOST_DEVICE
-float *stft_stretch(const struct stft_plan *plan, const struct stft_runs *w, int64_t row,
-                    int64_t run)
+float *stft_stretch(const struct stft_plan *plan, const struct stft_runs *w, int64_t row, int run)
 {
     return plan->stretch + w->first + (row * w->runs + run) * w->span;
 }
 
 /* The gradient of sample `at` of row `row`, from the stretches. */
 static inline HOST_DEVICE
-float stft_gathered(const struct stft_plan *plan, int64_t row, int64_t at)
+float stft_gathered(const struct stft_plan *plan, int64_t row, int at)
 {
     float gradient = 0;
-    for (int64_t r = 0; r < plan->p.resolutions; r++) {
+    for (int r = 0; r < plan->p.resolutions; r++) {
         const struct stft_runs *w = &plan->window[r];
-        const int64_t last = at / w->step < w->runs ? at / w->step : w->runs - 1;
+        const int last = at / w->step < w->runs ? at / w->step : w->runs - 1;
         float sum = 0;
-        for (int64_t run = at < w->span ? 0 : (at - w->span) / w->step + 1; run <= last; run++) {
-            const int64_t i = at - run * w->step;
-            if (i < (stft_run_frames(w, run) - 1) * plan->p.hop + w->n)
+        for (int run = at < w->span ? 0 : (at - w->span) / w->step + 1; run <= last; run++) {
+            const int i = at - run * w->step;
+            if (i < (stft_run_frames(w, run) - 1) * (int)plan->p.hop + w->n)
                 sum += stft_stretch(plan, w, row, run)[i];
         }
         gradient += (float)w->weight * sum;
@@ -100,13 +99,14 @@ float stft_gathered(const struct stft_plan *plan, int64_t row, int64_t at)
     return gradient;
 }
 
-/* Writes element i of gradient and returns |e - t| there. */
+/* Writes sample `at` of row `row` of gradient and returns |e - t| there. */
 static inline HOST_DEVICE
-float stft_finish(const struct stft_plan *plan, const struct stft_call *call, int64_t i)
+float stft_finish(const struct stft_plan *plan, const struct stft_call *call, int64_t row, int at)
 {
+    const int64_t i = row * plan->p.length + at;
     const float difference = call->estimate[i] - call->target[i];
     call->gradient[i] = (float)stft_loss_sample_weight(&plan->p) * stft_sign(difference) +
-                        stft_gathered(plan, i / plan->p.length, i % plan->p.length);
+                        stft_gathered(plan, row, at);
     return fabsf(difference);
 }
 
