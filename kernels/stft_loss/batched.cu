@@ -47,11 +47,13 @@ static __global__ void __launch_bounds__(FINISH) fill_table(const struct batched
     while (r < w.plan.p.resolutions - 1 && i >= table_of(&w, r + 1) - w.table)
         r++;
     const int n = w.plan.window[r].n, j = (int)(i - (table_of(&w, r) - w.table));
+    double unit[2];
     if (j < n)
         w.table[i] = stft_window(j, n);
-    else if (j < 2 * n)
-        w.table[i] = (float)(j % 2 ? -sin(STFT_TWO_PI * ((j - n) / 2) / n)
-                                   : cos(STFT_TWO_PI * ((j - n) / 2) / n));
+    else if (j < 2 * n) {
+        stft_unit((j - n) / 2, n, unit);
+        w.table[i] = (float)unit[j % 2];
+    }
 }
 
 /* One thread's place in a run of frames of windows of 2M samples. */
@@ -61,7 +63,7 @@ struct place {
     const float *e, *t; /* of the run's first frame */
     const float2 *window, *units;
     float2 *E, *T; /* FFT_SPACE<M> */
-    float *sums;   /* three for each warp or, where it is smaller, team of the block */
+    float *sums;   /* two for each warp or, where it is smaller, team of the block */
     float *ring;   /* 2M: even samples, then odd ones */
 };
 
@@ -95,32 +97,31 @@ static inline __device__ float run_sum(const float sums[])
     return sum;
 }
 
-/* Numbers of both signals' frame before the first stage; their sums of squares, and whether they
- * differ. */
+/* The first stage of a signal's transform, from its samples x into `shared`. Returns this thread's
+ * share of the sum of their squares, windowed; x is not read unless `active`. */
 template <int M>
-static inline __device__ void load_frame(const struct place<M> *at, const float *e, const float *t,
-                                         float2 ve[FFT_HELD], float2 vt[FFT_HELD], float norm[3])
+static inline __device__ float first_stage(const struct place<M> *at, const float *x, bool active,
+                                           float2 *shared)
 {
-    norm[0] = norm[1] = norm[2] = 0;
+    float2 v[FFT_HELD];
+    float squares = 0;
 #pragma unroll
     for (int i = 0; i < FFT_HELD; i++) {
         const int j = fft_before<M, 16>(at->thread, i);
         const float2 window = at->window[j];
-        const float2 es = make_float2(e[2 * j], e[2 * j + 1]);
-        const float2 ts = make_float2(t[2 * j], t[2 * j + 1]);
-        ve[i] = make_float2(window.x * es.x, window.y * es.y);
-        vt[i] = make_float2(window.x * ts.x, window.y * ts.y);
-        norm[0] += ve[i].x * ve[i].x + ve[i].y * ve[i].y;
-        norm[1] += vt[i].x * vt[i].x + vt[i].y * vt[i].y;
-        norm[2] += es.x != ts.x || es.y != ts.y ? 1.0f : 0.0f;
+        v[i] = active ? make_float2(window.x * x[2 * j], window.y * x[2 * j + 1]) : float2();
+        squares += v[i].x * v[i].x + v[i].y * v[i].y;
     }
+    fft_butterfly<16>(v);
+    fft_store<M, 1, 16>(shared, at->thread, v);
+    return squares;
 }
 
 /* A stage of both signals' transforms, from shared memory to shared memory. */
 template <int M, int S, int R>
-static inline __device__ void stage_of_both(const struct place<M> *at, float2 ve[FFT_HELD],
-                                            float2 vt[FFT_HELD])
+static inline __device__ void stage_of_both(const struct place<M> *at)
 {
+    float2 ve[FFT_HELD], vt[FFT_HELD];
     fft_load<M, R>(at->E, at->thread, ve);
     fft_load<M, R>(at->T, at->thread, vt);
     __syncthreads(); /* all have loaded what others are about to overwrite */
@@ -149,16 +150,36 @@ static inline __device__ struct slope slope_of(float2 e, float2 t, struct stft_d
     return {make_float2(slope * e.x, slope * e.y), fabsf(difference)};
 }
 
-/* Computes bin k again for the lanes whose bin is in doubt. All lanes of the warp come. */
+/* Whether the n samples of two frames are the same. All lanes of a warp come, with the same frames.
+ */
+static inline __device__ bool same_frames(const float *e, const float *t, int n)
+{
+    bool differ = false;
+    for (int j = (int)threadIdx.x % 32; j < n; j += 32)
+        differ = differ || e[j] != t[j];
+    return !__any_sync(ALL_LANES, differ);
+}
+
+/* Computes bin k again for the lanes whose bin is in doubt, and whose frames are not the same: the
+ * spectra of those are the same bits. All lanes of the warp come; `known` is what each knows about
+ * its frames. */
+enum knowledge { UNKNOWN, SAME, DIFFERENT };
 template <int M>
 static inline __device__ void settle(const float *e, const float *t, int k, bool doubtful,
-                                     struct slope *slope)
+                                     enum knowledge *known, struct slope *slope)
 {
     for (unsigned left = __ballot_sync(ALL_LANES, doubtful); left; left &= left - 1) {
         const int lane = __ffs((int)left) - 1;
-        const float *const from = (const float *)__shfl_sync(ALL_LANES, (uint64_t)e, lane);
-        const float *const to = (const float *)__shfl_sync(ALL_LANES, (uint64_t)t, lane);
-        const struct stft_bin bin = stft_warp_bin(from, to, 2 * M, __shfl_sync(ALL_LANES, k, lane));
+        const float *const es = (const float *)__shfl_sync(ALL_LANES, (uint64_t)e, lane);
+        const float *const ts = (const float *)__shfl_sync(ALL_LANES, (uint64_t)t, lane);
+        if (__shfl_sync(ALL_LANES, (int)*known, lane) == UNKNOWN) { /* cost only */
+            const bool same = same_frames(es, ts, 2 * M);
+            if (e == es)
+                *known = same ? SAME : DIFFERENT;
+        }
+        if (__shfl_sync(ALL_LANES, (int)*known, lane) == SAME)
+            continue;
+        const struct stft_bin bin = stft_warp_bin(es, ts, 2 * M, __shfl_sync(ALL_LANES, k, lane));
         const float factor = stft_slope(bin.size, bin.difference);
         if ((int)threadIdx.x % 32 == lane)
             *slope = {make_float2(factor * bin.e[0], factor * bin.e[1]), fabsf(bin.difference)};
@@ -194,6 +215,7 @@ static inline __device__ float compare(const struct place<M> *at, const float *e
 {
     float sum = 0;
     bool doubtful[2];
+    enum knowledge known = UNKNOWN;
 #pragma unroll 2
     for (int i = 0; i < FFT_HELD / 2; i++) {
         const int k = at->thread + i * (M / FFT_HELD);
@@ -205,8 +227,8 @@ static inline __device__ float compare(const struct place<M> *at, const float *e
         struct slope a = slope_of(es[0], ts[0], doubt, &doubtful[0]);
         struct slope b = slope_of(es[1], ts[1], doubt, &doubtful[1]);
         if (__any_sync(ALL_LANES, doubtful[0] || doubtful[1])) { /* cost only */
-            settle<M>(e, t, k, doubtful[0], &a);
-            settle<M>(e, t, M - k, doubtful[1], &b);
+            settle<M>(e, t, k, doubtful[0], &known, &a);
+            settle<M>(e, t, M - k, doubtful[1], &known, &b);
         }
         sum += a.difference + b.difference;
         join(a.e, b.e, unit, &joined[0], &joined[1]);
@@ -222,7 +244,7 @@ static inline __device__ float compare(const struct place<M> *at, const float *e
     const bool first = at->thread == 0;
     const float2 em = at->E[middle], tm = at->T[middle];
     struct slope a = slope_of(make_float2(em.x, -em.y), tm, doubt, &doubtful[0]);
-    settle<M>(e, t, M / 2, first && doubtful[0], &a);
+    settle<M>(e, t, M / 2, first && doubtful[0], &known, &a);
     if (first) {
         at->E[middle] = make_float2(-a.e.y, a.e.x);
         sum += a.difference;
@@ -232,9 +254,9 @@ static inline __device__ float compare(const struct place<M> *at, const float *e
 
 /* Transforms the slope's spectrum back and adds it to the ring, from its place `start` on. */
 template <int M>
-static inline __device__ void transform_back(const struct place<M> *at, int start,
-                                             float2 v[FFT_HELD])
+static inline __device__ void transform_back(const struct place<M> *at, int start)
 {
+    float2 v[FFT_HELD];
     constexpr int LAST = FFT_LAST<M>;
     fft_load<M, 16>(at->E, at->thread, v);
     fft_butterfly<16>(v);
@@ -266,27 +288,18 @@ static inline __device__ float frame(const struct place<M> *at, const float *e, 
                                      bool active, int start)
 {
     constexpr int LAST = FFT_LAST<M>;
-    float2 ve[FFT_HELD] = {}, vt[FFT_HELD] = {};
-    float norm[3] = {};
-    if (active)
-        load_frame<M>(at, e, t, ve, vt, norm);
-    for (int i = 0; i < 3; i++)
-        run_sum_begin<M>(norm[i], at->sums + i * THREADS);
-    fft_butterfly<16>(ve);
-    fft_store<M, 1, 16>(at->E, at->thread, ve);
-    fft_butterfly<16>(vt);
-    fft_store<M, 1, 16>(at->T, at->thread, vt);
+    run_sum_begin<M>(first_stage<M>(at, e, active, at->E), at->sums);
+    run_sum_begin<M>(first_stage<M>(at, t, active, at->T), at->sums + THREADS);
     __syncthreads(); /* numbers are there for the second stage, and sums */
     if constexpr (M > 256)
-        stage_of_both<M, 16, 16>(at, ve, vt);
+        stage_of_both<M, 16, 16>(at);
     if constexpr (M > 16)
-        stage_of_both<M, M / LAST, LAST>(at, ve, vt);
+        stage_of_both<M, M / LAST, LAST>(at);
     const struct stft_doubt doubt =
-        stft_doubt_of(2 * M, run_sum<M>(at->sums), run_sum<M>(at->sums + THREADS),
-                      run_sum<M>(at->sums + 2 * THREADS) == 0);
+        stft_doubt_of(2 * M, run_sum<M>(at->sums), run_sum<M>(at->sums + THREADS), false);
     const float sum = compare<M>(at, e, t, doubt);
     __syncthreads(); /* the slope's spectrum is there, T and sums are free */
-    transform_back<M>(at, start, ve);
+    transform_back<M>(at, start);
     return sum;
 }
 
@@ -331,7 +344,7 @@ static inline __device__ double runs_of_block(const struct batched *w, int r, in
     at.sums = (float *)(shared + 2 * FFT_SPACE<HELD> + HELD);
     for (int j = at.thread; j < 2 * M; j += TEAM)
         at.ring[j] = 0;
-    for (int f = 0; f < (TEAMS == 1 ? frames : STFT_RUN); f++) {
+    for (int f = 0; f < (TEAMS == 1 ? frames : runs->length); f++) {
         const int64_t from = first + f * hop;
         sum += frame<M>(&at, w->call.estimate + from, w->call.target + from, f < frames, f * hop);
         __syncthreads(); /* the ring holds this frame; all have read E and T */
@@ -341,7 +354,7 @@ static inline __device__ double runs_of_block(const struct batched *w, int r, in
     return block_sum<THREADS>(sum);
 }
 
-static __global__ void __launch_bounds__(THREADS, 4) spectra(const struct batched w)
+static __global__ void __launch_bounds__(THREADS, 3) spectra(const struct batched w)
 {
     int r = 0;
     double sum = 0;
@@ -416,7 +429,7 @@ static int run(const void *problem, void *const tensor[], void *memory, void *st
 {
     struct batched w = carve(problem, memory);
     const size_t shared =
-        (2 * FFT_SPACE<HELD> + HELD) * sizeof(float2) + 3 * THREADS * sizeof(float);
+        (2 * FFT_SPACE<HELD> + HELD) * sizeof(float2) + 2 * THREADS * sizeof(float);
     w.call = stft_pack(problem, tensor);
     int error = launch(fill_table, blocks_for(w.table_size, FINISH), FINISH, 0, stream, w);
     if (!error)

@@ -33,13 +33,6 @@ static inline struct stft_call stft_pack(const void *problem, void *const tensor
     return call;
 }
 
-/* w(j) of a window of n samples. */
-static inline HOST_DEVICE
-float stft_window(int64_t j, int64_t n)
-{
-    return (float)(0.5 - 0.5 * cos(STFT_TWO_PI * (double)j / (double)n));
-}
-
 /* -1, 0 or 1. */
 static inline HOST_DEVICE
 float stft_sign(float x)
@@ -81,16 +74,39 @@ float stft_slope(float size, float difference)
     return size > 0 ? stft_sign(difference) / size : 0.0f;
 }
 
+/* exp(-2 pi i m / n); m is from 0 to n-1. */
+static inline HOST_DEVICE
+void stft_unit(int m, int n, double unit[2])
+{
+    const double turns = (double)m / n;
+#ifdef __CUDA_ARCH__
+    sincospi(2 * turns, &unit[1], &unit[0]);
+    unit[1] = -unit[1];
+#else
+    unit[0] = cos(STFT_TWO_PI * turns);
+    unit[1] = -sin(STFT_TWO_PI * turns);
+#endif
+}
+
+/* w(j) of a window of n samples. */
+static inline HOST_DEVICE
+float stft_window(int64_t j, int64_t n)
+{
+    double unit[2];
+    stft_unit((int)j, (int)n, unit);
+    return (float)(0.5 - 0.5 * unit[0]);
+}
+
 /* The share in E(k) and T(k) of samples first, first + step, ... of a frame: sum[0..1], [2..3]. */
 static inline HOST_DEVICE
 void stft_direct_sum(const float *e, const float *t, int n, int k, int first, int step,
                      double sum[4])
 {
-    const double unit = STFT_TWO_PI / n;
-    const double turn[2] = {cos(unit * (k * step % n)), -sin(unit * (k * step % n))};
-    const double roll[2] = {cos(unit * (step % n)), -sin(unit * (step % n))};
-    double at[2] = {cos(unit * (k * first % n)), -sin(unit * (k * first % n))};
-    double phase[2] = {cos(unit * first), -sin(unit * first)};
+    double turn[2], roll[2], at[2], phase[2];
+    stft_unit(k * step % n, n, turn);
+    stft_unit(step % n, n, roll);
+    stft_unit(k * first % n, n, at);
+    stft_unit(first, n, phase);
     sum[0] = sum[1] = sum[2] = sum[3] = 0;
     for (int j = first; j < n; j += step) {
         const double window = 0.5 - 0.5 * phase[0];

@@ -1,4 +1,4 @@
-/* How stft_loss/threaded and stft_loss/batched share out the frames: in runs of up to STFT_RUN
+/* How stft_loss/threaded and stft_loss/batched share out the frames: in runs of
  * consecutive frames of one window and one row. A run adds the gradient of its frames up in their
  * order into a stretch of its own, and its part of the loss into a number of its own; whoever
  * computes a sample of the gradient adds the stretches that hold it, in the order of windows and
@@ -12,11 +12,22 @@
 
 #include "common.h"
 
-enum { STFT_RUN = 32, STFT_PIECE = 1024 };
+enum { STFT_RUN_MIN = 4, STFT_RUN_MAX = 32, STFT_RUNS = 128, STFT_PIECE = 1024 };
+
+/* Frames of a run: so many that a row of the longest window has STFT_RUNS runs or more, as
+ * stretches overlap by a window, but not so many that there are too few to share out. Whatever the
+ * batch. */
+static inline int stft_run_length(const struct stft_loss *p)
+{
+    int run = STFT_RUN_MIN;
+    while (run < STFT_RUN_MAX && run * STFT_RUNS <= stft_loss_frames(p, p->window))
+        run *= 2; /* cost only */
+    return run;
+}
 
 /* The runs of one window. */
 struct stft_runs {
-    int n;
+    int n, length;             /* samples of a frame, frames of a run */
     int frames, runs;          /* of a row */
     int step, span;            /* samples from a run to the next, and of a run with all frames */
     int64_t first, first_part; /* its first stretch, in floats, and its first part */
@@ -44,9 +55,10 @@ static inline struct stft_plan stft_plan_carve(const struct stft_loss *p, void *
         struct stft_runs *w = &plan.window[r];
         w->n = (int)stft_loss_window(p, r);
         w->frames = (int)stft_loss_frames(p, w->n);
-        w->runs = (w->frames + STFT_RUN - 1) / STFT_RUN;
-        w->step = (int)(STFT_RUN * p->hop);
-        w->span = (int)((STFT_RUN - 1) * p->hop) + w->n;
+        w->length = stft_run_length(p);
+        w->runs = (w->frames + w->length - 1) / w->length;
+        w->step = (int)(w->length * p->hop);
+        w->span = (int)((w->length - 1) * p->hop) + w->n;
         w->first = plan.floats;
         w->first_part = plan.runs;
         w->weight = stft_loss_bin_weight(p, w->n);
@@ -69,8 +81,8 @@ static inline size_t stft_plan_size(const struct stft_loss *p)
 static inline HOST_DEVICE
 int stft_run_frames(const struct stft_runs *w, int run)
 {
-    const int left = w->frames - run * STFT_RUN;
-    return left < STFT_RUN ? left : STFT_RUN;
+    const int left = w->frames - run * w->length;
+    return left < w->length ? left : w->length;
 }
 
 /* Where the stretch of a run begins. */
