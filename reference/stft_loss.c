@@ -17,7 +17,7 @@ static const char *const INPUTS[] = {"test",     "quiet",     "near",  "silent",
 static const struct key KEYS[] = {
     WHOLE_NUMBER(batch, 1, 2147483648.0, 1, "items"),
     WHOLE_NUMBER(channels, 1, 2147483648.0, 2, "signals of an item"),
-    WHOLE_NUMBER(length, STFT_LOSS_WINDOW_MIN, 2147483648.0, 44100, "samples of a signal"),
+    WHOLE_NUMBER(length, STFT_LOSS_WINDOW_MIN, 1073741824.0, 44100, "samples of a signal"),
     WHOLE_NUMBER(hop, 1, 65536, 147, "samples from a frame to the next"),
     WHOLE_NUMBER(window, STFT_LOSS_WINDOW_MIN, STFT_LOSS_WINDOW_MAX, 4096,
                  "samples of the longest window, a power of two"),

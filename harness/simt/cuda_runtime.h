@@ -277,6 +277,10 @@ static inline float __fdividef(float a, float b)
 {
     return a / b;
 }
+static inline float rsqrtf(float x)
+{
+    return 1.0f / sqrtf(x);
+}
 static inline float __int_as_float(int bits)
 {
     float value;

@@ -33,13 +33,6 @@ static inline struct stft_call stft_pack(const void *problem, void *const tensor
     return call;
 }
 
-/* w(j) of a window of n samples. */
-static inline HOST_DEVICE
-float stft_window(int64_t j, int64_t n)
-{
-    return (float)(0.5 - 0.5 * cos(STFT_TWO_PI * (double)j / (double)n));
-}
-
 /* -1, 0 or 1. */
 static inline HOST_DEVICE
 float stft_sign(float x)
@@ -49,7 +42,7 @@ float stft_sign(float x)
 
 /* Bounds below which a bin of a frame is in doubt. */
 struct stft_doubt {
-    float near, small; /* of | |E| - |T| |, of |E| */
+    float near, small; /* of | |E| - |T| |, beside a part of |E|; of |E| */
 };
 
 /* Of a window of n samples, from the sums of squares of windowed estimate and target. Where the two
@@ -58,42 +51,50 @@ static inline HOST_DEVICE
 struct stft_doubt stft_doubt_of(int n, float estimate, float target, bool same)
 {
     struct stft_doubt doubt;
-    const float norm = same ? 0.0f : sqrtf(estimate);
-    doubt.near = same ? 0.0f : 0x1p-19f * (norm + sqrtf(target));
-    doubt.small = norm / (float)(8 * n);
+    doubt.near = same ? -INFINITY : 0x1p-19f * (sqrtf(estimate) + sqrtf(target));
+    doubt.small = same ? 0.0f : sqrtf(estimate) / (float)(8 * n);
     return doubt;
 }
 
-/* A bin of estimate and of target, their magnitudes and the difference of those. */
+static inline HOST_DEVICE
+bool stft_in_doubt(float size, float difference, struct stft_doubt doubt)
+{
+    return fabsf(difference) < doubt.near + 0x1p-20f * size || size < doubt.small;
+}
+
+/* A bin of estimate, its magnitude, and the difference from that of target. */
 struct stft_bin {
-    float e[2], t[2], e_size, t_size, difference;
+    float e[2], size, difference;
 };
-
-static inline HOST_DEVICE
-struct stft_bin stft_bin_of(float e_real, float e_imag, float t_real, float t_imag)
-{
-    struct stft_bin bin;
-    bin.e[0] = e_real;
-    bin.e[1] = e_imag;
-    bin.t[0] = t_real;
-    bin.t[1] = t_imag;
-    bin.e_size = sqrtf(e_real * e_real + e_imag * e_imag);
-    bin.t_size = sqrtf(t_real * t_real + t_imag * t_imag);
-    bin.difference = bin.e_size - bin.t_size;
-    return bin;
-}
-
-static inline HOST_DEVICE
-bool stft_in_doubt(const struct stft_bin *bin, struct stft_doubt doubt)
-{
-    return fabsf(bin->difference) < doubt.near || bin->e_size < doubt.small;
-}
 
 /* What E is multiplied by to be the slope of | |E| - |T| |. */
 static inline HOST_DEVICE
-float stft_slope(float e_size, float difference)
+float stft_slope(float size, float difference)
 {
-    return e_size > 0 ? stft_sign(difference) / e_size : 0.0f;
+    return size > 0 ? stft_sign(difference) / size : 0.0f;
+}
+
+/* exp(-2 pi i m / n); m is from 0 to n-1. */
+static inline HOST_DEVICE
+void stft_unit(int m, int n, double unit[2])
+{
+    const double turns = (double)m / n;
+#ifdef __CUDA_ARCH__
+    sincospi(2 * turns, &unit[1], &unit[0]);
+    unit[1] = -unit[1];
+#else
+    unit[0] = cos(STFT_TWO_PI * turns);
+    unit[1] = -sin(STFT_TWO_PI * turns);
+#endif
+}
+
+/* w(j) of a window of n samples. */
+static inline HOST_DEVICE
+float stft_window(int64_t j, int64_t n)
+{
+    double unit[2];
+    stft_unit((int)j, (int)n, unit);
+    return (float)(0.5 - 0.5 * unit[0]);
 }
 
 /* The share in E(k) and T(k) of samples first, first + step, ... of a frame: sum[0..1], [2..3]. */
@@ -101,11 +102,11 @@ static inline HOST_DEVICE
 void stft_direct_sum(const float *e, const float *t, int n, int k, int first, int step,
                      double sum[4])
 {
-    const double unit = STFT_TWO_PI / n;
-    const double turn[2] = {cos(unit * (k * step % n)), -sin(unit * (k * step % n))};
-    const double roll[2] = {cos(unit * (step % n)), -sin(unit * (step % n))};
-    double at[2] = {cos(unit * (k * first % n)), -sin(unit * (k * first % n))};
-    double phase[2] = {cos(unit * first), -sin(unit * first)};
+    double turn[2], roll[2], at[2], phase[2];
+    stft_unit(k * step % n, n, turn);
+    stft_unit(step % n, n, roll);
+    stft_unit(k * first % n, n, at);
+    stft_unit(first, n, phase);
     sum[0] = sum[1] = sum[2] = sum[3] = 0;
     for (int j = first; j < n; j += step) {
         const double window = 0.5 - 0.5 * phase[0];
@@ -128,15 +129,11 @@ static inline HOST_DEVICE
 struct stft_bin stft_settled(const double sum[4])
 {
     struct stft_bin bin;
-    const double e_size = sqrt(sum[0] * sum[0] + sum[1] * sum[1]);
-    const double t_size = sqrt(sum[2] * sum[2] + sum[3] * sum[3]);
+    const double size = sqrt(sum[0] * sum[0] + sum[1] * sum[1]);
     bin.e[0] = (float)sum[0];
     bin.e[1] = (float)sum[1];
-    bin.t[0] = (float)sum[2];
-    bin.t[1] = (float)sum[3];
-    bin.e_size = (float)e_size;
-    bin.t_size = (float)t_size;
-    bin.difference = (float)(e_size - t_size);
+    bin.size = (float)size;
+    bin.difference = (float)(size - sqrt(sum[2] * sum[2] + sum[3] * sum[3]));
     return bin;
 }
 

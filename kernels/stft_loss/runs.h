@@ -1,24 +1,35 @@
-/* How stft_loss/threaded and stft_loss/batched share out the frames: in runs of up to STFT_RUN
+/* How stft_loss/threaded and stft_loss/batched share out the frames: in runs of
  * consecutive frames of one window and one row. A run adds the gradient of its frames up in their
  * order into a stretch of its own, and its part of the loss into a number of its own; whoever
  * computes a sample of the gradient adds the stretches that hold it, in the order of windows and
  * runs. So the sums depend on neither threads nor batch.
  *
  *     stretches   (windows; rows, runs, span), f32
- *     parts       (windows; rows, runs), then one for each PIECE samples of all rows, double
+ *     parts       (windows; rows, runs), then (rows, pieces of a row), double
  */
 #ifndef SSMBENCH_STFT_LOSS_RUNS_H
 #define SSMBENCH_STFT_LOSS_RUNS_H
 
 #include "common.h"
 
-enum { STFT_RUN = 32, STFT_PIECE = 1024 };
+enum { STFT_RUN_MIN = 4, STFT_RUN_MAX = 32, STFT_RUNS = 128, STFT_PIECE = 1024 };
+
+/* Frames of a run: so many that a row of the longest window has STFT_RUNS runs or more, as
+ * stretches overlap by a window, but not so many that there are too few to share out. Whatever the
+ * batch. */
+static inline int stft_run_length(const struct stft_loss *p)
+{
+    int run = STFT_RUN_MIN;
+    while (run < STFT_RUN_MAX && run * STFT_RUNS <= stft_loss_frames(p, p->window))
+        run *= 2; /* cost only */
+    return run;
+}
 
 /* The runs of one window. */
 struct stft_runs {
-    int n;
-    int64_t frames, runs;      /* of a row */
-    int64_t step, span;        /* samples from a run to the next, and of a run with all frames */
+    int n, length;             /* samples of a frame, frames of a run */
+    int frames, runs;          /* of a row */
+    int step, span;            /* samples from a run to the next, and of a run with all frames */
     int64_t first, first_part; /* its first stretch, in floats, and its first part */
     double weight;             /* of a bin in loss */
 };
@@ -26,7 +37,7 @@ struct stft_runs {
 struct stft_plan {
     struct stft_loss p;
     struct stft_runs window[STFT_LOSS_RESOLUTIONS_MAX];
-    int64_t rows, samples;       /* samples of all rows */
+    int64_t rows, pieces;        /* of a row, STFT_PIECE samples each */
     int64_t runs, floats, parts; /* in all */
     float *stretch;
     double *part;
@@ -38,22 +49,23 @@ static inline struct stft_plan stft_plan_carve(const struct stft_loss *p, void *
     struct stft_plan plan;
     plan.p = *p;
     plan.rows = stft_loss_rows(p);
-    plan.samples = plan.rows * p->length;
+    plan.pieces = (p->length + STFT_PIECE - 1) / STFT_PIECE;
     plan.runs = plan.floats = 0;
     for (int64_t r = 0; r < p->resolutions; r++) {
         struct stft_runs *w = &plan.window[r];
         w->n = (int)stft_loss_window(p, r);
-        w->frames = stft_loss_frames(p, w->n);
-        w->runs = (w->frames + STFT_RUN - 1) / STFT_RUN;
-        w->step = STFT_RUN * p->hop;
-        w->span = (STFT_RUN - 1) * p->hop + w->n;
+        w->frames = (int)stft_loss_frames(p, w->n);
+        w->length = stft_run_length(p);
+        w->runs = (w->frames + w->length - 1) / w->length;
+        w->step = (int)(w->length * p->hop);
+        w->span = (int)((w->length - 1) * p->hop) + w->n;
         w->first = plan.floats;
         w->first_part = plan.runs;
         w->weight = stft_loss_bin_weight(p, w->n);
         plan.floats += plan.rows * w->runs * w->span;
         plan.runs += plan.rows * w->runs;
     }
-    plan.parts = plan.runs + (plan.samples + STFT_PIECE - 1) / STFT_PIECE;
+    plan.parts = plan.runs + plan.rows * plan.pieces;
     plan.part = (double *)memory;
     plan.stretch = (float *)(plan.part + plan.parts);
     return plan;
@@ -67,32 +79,31 @@ static inline size_t stft_plan_size(const struct stft_loss *p)
 
 /* Frames of a run of a row. */
 static inline HOST_DEVICE
-int64_t stft_run_frames(const struct stft_runs *w, int64_t run)
+int stft_run_frames(const struct stft_runs *w, int run)
 {
-    const int64_t left = w->frames - run * STFT_RUN;
-    return left < STFT_RUN ? left : STFT_RUN;
+    const int left = w->frames - run * w->length;
+    return left < w->length ? left : w->length;
 }
 
-/* Where the stretch of run `run` of a row begins. */
+/* Where the stretch of a run begins. */
 static inline HOST_DEVICE
-float *stft_stretch(const struct stft_plan *plan, const struct stft_runs *w, int64_t row,
-                    int64_t run)
+float *stft_stretch(const struct stft_plan *plan, const struct stft_runs *w, int64_t row, int run)
 {
     return plan->stretch + w->first + (row * w->runs + run) * w->span;
 }
 
 /* The gradient of sample `at` of row `row`, from the stretches. */
 static inline HOST_DEVICE
-float stft_gathered(const struct stft_plan *plan, int64_t row, int64_t at)
+float stft_gathered(const struct stft_plan *plan, int64_t row, int at)
 {
     float gradient = 0;
-    for (int64_t r = 0; r < plan->p.resolutions; r++) {
+    for (int r = 0; r < plan->p.resolutions; r++) {
         const struct stft_runs *w = &plan->window[r];
-        const int64_t last = at / w->step < w->runs ? at / w->step : w->runs - 1;
+        const int last = at / w->step < w->runs ? at / w->step : w->runs - 1;
         float sum = 0;
-        for (int64_t run = at < w->span ? 0 : (at - w->span) / w->step + 1; run <= last; run++) {
-            const int64_t i = at - run * w->step;
-            if (i < (stft_run_frames(w, run) - 1) * plan->p.hop + w->n)
+        for (int run = at < w->span ? 0 : (at - w->span) / w->step + 1; run <= last; run++) {
+            const int i = at - run * w->step;
+            if (i < (stft_run_frames(w, run) - 1) * (int)plan->p.hop + w->n)
                 sum += stft_stretch(plan, w, row, run)[i];
         }
         gradient += (float)w->weight * sum;
@@ -100,13 +111,14 @@ float stft_gathered(const struct stft_plan *plan, int64_t row, int64_t at)
     return gradient;
 }
 
-/* Writes element i of gradient and returns |e - t| there. */
+/* Writes sample `at` of row `row` of gradient and returns |e - t| there. */
 static inline HOST_DEVICE
-float stft_finish(const struct stft_plan *plan, const struct stft_call *call, int64_t i)
+float stft_finish(const struct stft_plan *plan, const struct stft_call *call, int64_t row, int at)
 {
+    const int64_t i = row * plan->p.length + at;
     const float difference = call->estimate[i] - call->target[i];
     call->gradient[i] = (float)stft_loss_sample_weight(&plan->p) * stft_sign(difference) +
-                        stft_gathered(plan, i / plan->p.length, i % plan->p.length);
+                        stft_gathered(plan, row, at);
     return fabsf(difference);
 }
 

@@ -137,8 +137,7 @@ void separate_subtract(const struct stft_call *call, const struct separate *w, i
 static inline HOST_DEVICE
 bool separate_in_doubt(const struct separate *w, int64_t i)
 {
-    const struct stft_doubt doubt = w->doubt[i / w->bins];
-    return fabsf(w->difference[i]) < doubt.near || w->e_size[i] < doubt.small;
+    return stft_in_doubt(w->e_size[i], w->difference[i], w->doubt[i / w->bins]);
 }
 
 /* Puts what was computed again in place of bin i. */
@@ -147,7 +146,7 @@ void separate_settle(const struct separate *w, int64_t i, const struct stft_bin 
 {
     w->E[2 * i] = bin->e[0];
     w->E[2 * i + 1] = bin->e[1];
-    w->e_size[i] = bin->e_size;
+    w->e_size[i] = bin->size;
     w->difference[i] = bin->difference;
 }
 

@@ -46,11 +46,12 @@ static bool compare(const struct scratch *s, int bins, struct stft_doubt doubt)
 {
     int doubtful = 0;
     for (int k = 0; k < bins; k++) {
-        const struct stft_bin bin = stft_bin_of(s->E[k].r, s->E[k].i, s->T[k].r, s->T[k].i);
-        const float slope = 0.5f * stft_slope(bin.e_size, bin.difference);
-        doubtful |= stft_in_doubt(&bin, doubt);
-        s->size[k] = bin.e_size;
-        s->difference[k] = fabsf(bin.difference);
+        const float size = sqrtf(s->E[k].r * s->E[k].r + s->E[k].i * s->E[k].i);
+        const float difference = size - sqrtf(s->T[k].r * s->T[k].r + s->T[k].i * s->T[k].i);
+        const float slope = 0.5f * stft_slope(size, difference);
+        doubtful |= stft_in_doubt(size, difference, doubt);
+        s->size[k] = size;
+        s->difference[k] = fabsf(difference);
         s->E[k].r *= slope;
         s->E[k].i *= slope;
     }
@@ -62,11 +63,11 @@ static void settle(const struct scratch *s, const float e[], const float t[], in
                    struct stft_doubt doubt)
 {
     for (int k = 0; k <= n / 2; k++)
-        if (s->difference[k] < doubt.near || s->size[k] < doubt.small) {
+        if (stft_in_doubt(s->size[k], s->difference[k], doubt)) {
             double sum[4];
             stft_direct_sum(e, t, n, k, 0, 1, sum);
             const struct stft_bin bin = stft_settled(sum);
-            const float slope = 0.5f * stft_slope(bin.e_size, bin.difference);
+            const float slope = 0.5f * stft_slope(bin.size, bin.difference);
             s->difference[k] = fabsf(bin.difference);
             s->E[k].r = slope * bin.e[0];
             s->E[k].i = slope * bin.e[1];
@@ -102,26 +103,27 @@ static void run_of_frames(const struct stft_plan *plan, const struct stft_call *
                           const struct stft_runs *w, const struct scratch *s,
                           const struct stft_kiss *kiss, int64_t i)
 {
-    const int64_t row = i / w->runs, run = i % w->runs, hop = plan->p.hop;
-    const int64_t first = row * plan->p.length + run * w->step;
+    const int64_t row = i / w->runs, hop = plan->p.hop;
+    const int run = (int)(i % w->runs);
+    const int64_t first = row * plan->p.length + (int64_t)run * w->step;
     float *const stretch = stft_stretch(plan, w, row, run);
     double part = 0;
     memset(stretch, 0, (size_t)w->span * sizeof *stretch);
-    for (int64_t f = 0; f < stft_run_frames(w, run); f++)
+    for (int f = 0; f < stft_run_frames(w, run); f++)
         part += frame(s, kiss, call->estimate + first + f * hop, call->target + first + f * hop,
                       w->n, stretch + f * hop);
     plan->part[w->first_part + i] = w->weight * part;
 }
 
-/* Element `piece` of the parts of the distance in time; its samples of gradient are written. */
-static void piece_of_samples(const struct stft_plan *plan, const struct stft_call *call,
-                             int64_t piece)
+/* Piece `i` of the rows: its samples of gradient, and its part of the distance in time. */
+static void piece_of_samples(const struct stft_plan *plan, const struct stft_call *call, int64_t i)
 {
-    const int64_t first = piece * STFT_PIECE, left = plan->samples - first;
+    const int64_t row = i / plan->pieces, first = i % plan->pieces * STFT_PIECE;
+    const int64_t left = plan->p.length - first;
     double part = 0;
-    for (int64_t i = first; i < first + (left < STFT_PIECE ? left : STFT_PIECE); i++)
-        part += stft_finish(plan, call, i);
-    plan->part[plan->runs + piece] = stft_loss_sample_weight(&plan->p) * part;
+    for (int64_t at = first; at < first + (left < STFT_PIECE ? left : STFT_PIECE); at++)
+        part += stft_finish(plan, call, row, (int)at);
+    plan->part[plan->runs + i] = stft_loss_sample_weight(&plan->p) * part;
 }
 
 /* KISS FFT's plans, the threads' scratch memory, then that of runs.h. */
@@ -163,8 +165,8 @@ static int run(const void *problem, void *const tensor[], void *memory, void *st
         }
 #pragma omp barrier
 #pragma omp for
-        for (int64_t piece = 0; piece < plan.parts - plan.runs; piece++)
-            piece_of_samples(&plan, &call, piece);
+        for (int64_t i = 0; i < plan.rows * plan.pieces; i++)
+            piece_of_samples(&plan, &call, i);
     }
     for (int64_t i = 0; i < plan.parts; i++)
         loss += plan.part[i];
