@@ -17,7 +17,7 @@
 DECLARE_VARIANT(audio, pipelined);
 DECLARE_VARIANT(conv1d, channel_last);
 DECLARE_VARIANT(selscan, chunked);
-DECLARE_VARIANT(stft_loss, separate);
+DECLARE_VARIANT(stft_loss, batched);
 DECLARE_VARIANT(selscan_bwd, chunked);
 DECLARE_VARIANT(conv1d_bwd, channel_last);
 
@@ -27,7 +27,7 @@ static const struct composition COMPOSITION = {{
     &VARIANT_OF(selscan, chunked),
     &VARIANT_OF(selscan_bwd, chunked),
     &VARIANT_OF(conv1d_bwd, channel_last),
-    &VARIANT_OF(stft_loss, separate),
+    &VARIANT_OF(stft_loss, batched),
     &VARIANT_OF(audio, pipelined),
 }};
 
