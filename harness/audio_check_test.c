@@ -137,7 +137,7 @@ Test(audio_check, a_case_whose_folder_cannot_be_used_is_refused_before_anything_
 {
     char path[PATH_SIZE], wanted[1024];
     write_suite(path);
-    ssmbench("verify quick %s --backend cpu", path);
+    ssmbench("verify %s quick --backend cpu", path);
     snprintf(wanted, sizeof wanted, "ssmbench: %s:6: %s: 0 tracks, none that can be used", path,
              music);
     cr_assert(eq(int, status, 2), "%s", text);

@@ -3,6 +3,7 @@
 #include "audio_fixture.h"
 #include "operation.h"
 
+#include <criterion/redirect.h>
 #include <math.h>
 #include <string.h>
 
@@ -228,6 +229,7 @@ Test(audio, a_stem_that_vanishes_costs_its_track)
 {
     const struct audio p = {.batch = 8, .length = 400, .threads = 3, .seed = 1, .folder = music};
     char path[PATH_SIZE];
+    cr_redirect_stderr();
     write_track("a", &USUAL);
     write_track("b", &USUAL);
     cr_assert(eq(int, audio_folder(&p)->usable_count, 2));

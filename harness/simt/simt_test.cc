@@ -214,6 +214,30 @@ Test(simt, polling_for_ever_is_found)
     cr_assert_not_null(strstr(simt::error_text(), "waits for ever"), "%s", simt::error_text());
 }
 
+/* As a copy is over when it returns, what is waited for has happened. */
+Test(simt, streams_events_and_pinned_memory)
+{
+    float *pinned = NULL, there[3] = {0, 0, 0};
+    cudaStream_t stream = &pinned;
+    cudaEvent_t event = &pinned;
+    cr_assert_eq(cudaMallocHost(&pinned, sizeof there), cudaSuccess);
+    cr_assert_eq(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), cudaSuccess);
+    cr_assert_eq(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), cudaSuccess);
+    for (int i = 0; i < 3; i++)
+        pinned[i] = (float)(i + 1);
+    cr_assert_eq(cudaMemcpyAsync(there, pinned, sizeof there, cudaMemcpyHostToDevice, stream),
+                 cudaSuccess);
+    cr_assert_eq(cudaEventRecord(event, stream), cudaSuccess);
+    cr_assert_eq(cudaStreamWaitEvent(stream, event, 0), cudaSuccess);
+    cr_assert_eq(cudaEventSynchronize(event), cudaSuccess);
+    pinned[1] = 9;
+    cr_assert_eq(there[1], 2.0f);
+    cr_assert_eq(there[2], 3.0f);
+    cr_assert_eq(cudaEventDestroy(event), cudaSuccess);
+    cr_assert_eq(cudaStreamDestroy(stream), cudaSuccess);
+    cr_assert_eq(cudaFreeHost(pinned), cudaSuccess);
+}
+
 Test(simt, a_launch_that_hardware_refuses_is_refused)
 {
     int flag = 1;

@@ -46,9 +46,10 @@ static inline void *loader_read(void *argument)
         const int64_t item = unit / AUDIO_STEMS;
         if (item >= loader->p.batch)
             return 0;
-        const bool good = audio_read_stem(&loader->p, item, (enum audio_stem)(unit % AUDIO_STEMS),
-                                          loader_place(loader, item));
-        __atomic_add_fetch(&loader->broken[item], !good, __ATOMIC_RELAXED);
+        __atomic_add_fetch(&loader->broken[item],
+                           !audio_read_stem(&loader->p, item, (enum audio_stem)(unit % AUDIO_STEMS),
+                                            loader_place(loader, item)),
+                           __ATOMIC_RELAXED);
         __atomic_sub_fetch(&loader->left[item], 1, __ATOMIC_RELEASE);
         sem_post(&loader->done);
     }

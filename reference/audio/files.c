@@ -303,6 +303,26 @@ static void spread(float *pairs, const float *samples, int64_t count)
     }
 }
 
+/* Reads `count` frames as they are. Whole numbers of 16 bits are read in large blocks and made
+ * floats here, the same that the library makes of them in blocks of 8 KB, which took twice as long.
+ */
+static bool read_frames(const struct reader *reader, int64_t count, float *samples)
+{
+    enum { BLOCK = 16384 };
+    const int channels = reader->info.channels;
+    short block[BLOCK * AUDIO_CHANNELS];
+    if ((reader->info.format & SF_FORMAT_SUBMASK) != SF_FORMAT_PCM_16)
+        return sf_readf_float(reader->sound, samples, count) == count;
+    for (int64_t done = 0; done < count; done += BLOCK) {
+        const int64_t frames = count - done < BLOCK ? count - done : BLOCK;
+        if (sf_readf_short(reader->sound, block, frames) != frames)
+            return false;
+        for (int64_t i = 0; i < frames * channels; i++)
+            samples[done * channels + i] = (float)block[i] * 0x1p-15f;
+    }
+    return true;
+}
+
 bool audio_file_read(const struct audio_file *file, int64_t first, int64_t length, float *pairs)
 {
     struct reader reader;
@@ -313,8 +333,8 @@ bool audio_file_read(const struct audio_file *file, int64_t first, int64_t lengt
                 !cut_off(&reader);
     if (good && count > 0) {
         float *const samples = file->channels == 1 ? pairs + length : pairs;
-        good = sf_seek(reader.sound, first, SEEK_SET) == first &&
-               sf_readf_float(reader.sound, samples, count) == count;
+        good =
+            sf_seek(reader.sound, first, SEEK_SET) == first && read_frames(&reader, count, samples);
         if (good && file->channels == 1)
             spread(pairs, samples, count);
         const bool real = (reader.info.format & SF_FORMAT_SUBMASK) == SF_FORMAT_FLOAT;
