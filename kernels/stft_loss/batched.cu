@@ -22,7 +22,7 @@
 #include "runs.h"
 #include "sums.cuh"
 
-enum { THREADS = 128, HELD = THREADS * FFT_HELD, FINISH = 256 };
+enum { THREADS = 128, HELD = THREADS * FFT_HELD, FINISH = 256, TOTAL = 1024 };
 
 /* What the blocks of the main kernel share. */
 struct batched {
@@ -40,7 +40,8 @@ float *table_of(const struct batched *w, int r)
     return w->table + 4 * (w->plan.p.window - (w->plan.p.window >> r));
 }
 
-static __global__ void __launch_bounds__(FINISH) fill_table(const struct batched w)
+static __global__ void __launch_bounds__(FINISH)
+    fill_table(const __grid_constant__ struct batched w)
 {
     const int64_t i = thread_index();
     int r = 0;
@@ -69,9 +70,9 @@ struct place {
 
 /* Where sample `at` of a row, counted from the run's first, lies in the ring. */
 template <int M>
-static inline __device__ int ring_place(unsigned at)
+static inline __device__ unsigned ring_place(unsigned at)
 {
-    return (int)(at % 2 * M + at / 2 % M);
+    return at % 2 * M + at / 2 % M;
 }
 
 /* The sum over the threads of a run, those of whole warps through `sums`, which has one for each
@@ -97,23 +98,20 @@ static inline __device__ float run_sum(const float sums[])
     return sum;
 }
 
-/* The first stage of a signal's transform, from its samples x into `shared`. Returns this thread's
- * share of the sum of their squares, windowed; x is not read unless `active`. */
+/* Pairs of samples before the first stage, windowed; x is not read unless `active`. Returns this
+ * thread's share of the sum of their squares. */
 template <int M>
-static inline __device__ float first_stage(const struct place<M> *at, const float *x, bool active,
-                                           float2 *shared)
+static inline __device__ float load_pairs(const struct place<M> *at, const float *x, bool active,
+                                          float2 v[FFT_HELD])
 {
-    float2 v[FFT_HELD];
     float squares = 0;
 #pragma unroll
     for (int i = 0; i < FFT_HELD; i++) {
-        const int j = fft_before<M, 16>(at->thread, i);
+        const int j = at->thread + fft_before<M, 16>(i);
         const float2 window = at->window[j];
         v[i] = active ? make_float2(window.x * x[2 * j], window.y * x[2 * j + 1]) : float2();
         squares += v[i].x * v[i].x + v[i].y * v[i].y;
     }
-    fft_butterfly<16>(v);
-    fft_store<M, 1, 16>(shared, at->thread, v);
     return squares;
 }
 
@@ -272,12 +270,13 @@ static inline __device__ void transform_back(const struct place<M> *at, int star
         fft_load<M, LAST>(M > 256 ? at->E : at->T, at->thread, v);
         fft_stage<M, M / LAST, LAST>(at->units, at->thread, v);
     }
+    const unsigned even = ring_place<M>((unsigned)start), odd = ring_place<M>((unsigned)start + 1);
 #pragma unroll
     for (int i = 0; i < FFT_HELD; i++) {
-        const int j = fft_after<M, M / LAST, LAST>(at->thread, i);
+        const int j = at->thread + fft_after<M, M / LAST, LAST>(i);
         const float2 window = at->window[j];
-        at->ring[ring_place<M>((unsigned)(start + 2 * j))] += window.x * v[i].y;
-        at->ring[ring_place<M>((unsigned)(start + 2 * j + 1))] += window.y * v[i].x;
+        at->ring[(even & M) + (even + (unsigned)j) % M] += window.x * v[i].y;
+        at->ring[(odd & M) + (odd + (unsigned)j) % M] += window.y * v[i].x;
     }
 }
 
@@ -288,8 +287,15 @@ static inline __device__ float frame(const struct place<M> *at, const float *e, 
                                      bool active, int start)
 {
     constexpr int LAST = FFT_LAST<M>;
-    run_sum_begin<M>(first_stage<M>(at, e, active, at->E), at->sums);
-    run_sum_begin<M>(first_stage<M>(at, t, active, at->T), at->sums + THREADS);
+    float2 ve[FFT_HELD], vt[FFT_HELD];
+    const float e_squares = load_pairs<M>(at, e, active, ve);
+    const float t_squares = load_pairs<M>(at, t, active, vt);
+    run_sum_begin<M>(e_squares, at->sums);
+    run_sum_begin<M>(t_squares, at->sums + THREADS);
+    fft_butterfly<16>(ve);
+    fft_store<M, 1, 16>(at->E, at->thread, ve);
+    fft_butterfly<16>(vt);
+    fft_store<M, 1, 16>(at->T, at->thread, vt);
     __syncthreads(); /* numbers are there for the second stage, and sums */
     if constexpr (M > 256)
         stage_of_both<M, 16, 16>(at);
@@ -354,7 +360,8 @@ static inline __device__ double runs_of_block(const struct batched *w, int r, in
     return block_sum<THREADS>(sum);
 }
 
-static __global__ void __launch_bounds__(THREADS, 3) spectra(const struct batched w)
+static __global__ void __launch_bounds__(THREADS, 3)
+    spectra(const __grid_constant__ struct batched w)
 {
     int r = 0;
     double sum = 0;
@@ -392,7 +399,7 @@ static __global__ void __launch_bounds__(THREADS, 3) spectra(const struct batche
 }
 
 /* A piece of a row: its samples of the gradient, and its part of the distance in time. */
-static __global__ void __launch_bounds__(FINISH) finish(const struct batched w)
+static __global__ void __launch_bounds__(FINISH) finish(const __grid_constant__ struct batched w)
 {
     const int64_t row = blockIdx.x / w.plan.pieces, first = blockIdx.x % w.plan.pieces * STFT_PIECE;
     double sum = 0;
@@ -437,7 +444,7 @@ static int run(const void *problem, void *const tensor[], void *memory, void *st
     if (!error)
         error = launch(finish, w.plan.rows * w.plan.pieces, FINISH, 0, stream, w);
     return error ? error
-                 : launch(stft_total<FINISH>, 1, FINISH, 0, stream, (const double *)w.plan.part,
+                 : launch(stft_total<TOTAL>, 1, TOTAL, 0, stream, (const double *)w.plan.part,
                           w.blocks + w.plan.rows * w.plan.pieces, w.call.loss);
 }
 

@@ -122,18 +122,28 @@ static constexpr int FFT_LAST = M > 256  ? M / 256
                                 : M > 16 ? M / 16
                                          : 16;
 
-/* Number b*R + r of thread `thread` before a stage of radix R is number j + r*M/R, after it the one
- * that fft_after() gives. */
-template <int M, int R>
-static inline __device__ int fft_before(int thread, int i)
+/* The place of number i + more, where `more` is known when compiled: mostly a multiple of 16. */
+static inline __device__ int fft_place_behind(int i, int more)
 {
-    return thread + i / R * (M / FFT_HELD) + i % R * (M / R);
+    return more % 16 == 0 ? fft_place(i) + more + more / 16 : fft_place(i + more);
+}
+
+/* Number b*R + r of thread `thread` is number thread + fft_before() before a stage of radix R, and
+ * fft_first() + fft_after() after it. */
+template <int M, int R>
+static inline __device__ int fft_before(int i)
+{
+    return i / R * (M / FFT_HELD) + i % R * (M / R);
+}
+template <int S, int R>
+static inline __device__ int fft_first(int thread)
+{
+    return thread / S * S * R + thread % S;
 }
 template <int M, int S, int R>
-static inline __device__ int fft_after(int thread, int i)
+static inline __device__ int fft_after(int i)
 {
-    const int j = thread + i / R * (M / FFT_HELD);
-    return j / S * S * R + j % S + i % R * S;
+    return i / R * (M / FFT_HELD) + i % R * S; /* butterflies of one thread are in the same S */
 }
 
 template <int M, int R>
@@ -141,15 +151,17 @@ static inline __device__ void fft_load(const float2 *shared, int thread, float2 
 {
 #pragma unroll
     for (int i = 0; i < FFT_HELD; i++)
-        v[i] = shared[fft_place(fft_before<M, R>(thread, i))];
+        v[i] = shared[fft_place_behind(thread, fft_before<M, R>(i))];
 }
 
 template <int M, int S, int R>
 static inline __device__ void fft_store(float2 *shared, int thread, const float2 v[FFT_HELD])
 {
+    const int first = fft_first<S, R>(thread);
 #pragma unroll
     for (int i = 0; i < FFT_HELD; i++)
-        shared[fft_place(fft_after<M, S, R>(thread, i))] = v[i];
+        shared[S == 1 ? fft_place(first) + i : fft_place_behind(first, fft_after<M, S, R>(i))] =
+            v[i];
 }
 
 /* The stage of radix R behind stages of product S > 1; units[m] = exp(-2 pi i m / (2M)), m < M. */

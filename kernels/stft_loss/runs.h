@@ -31,6 +31,7 @@ struct stft_runs {
     int frames, runs;          /* of a row */
     int step, span;            /* samples from a run to the next, and of a run with all frames */
     int64_t first, first_part; /* its first stretch, in floats, and its first part */
+    double inverse;            /* of step, rounded */
     double weight;             /* of a bin in loss */
 };
 
@@ -59,6 +60,7 @@ static inline struct stft_plan stft_plan_carve(const struct stft_loss *p, void *
         w->runs = (w->frames + w->length - 1) / w->length;
         w->step = (int)(w->length * p->hop);
         w->span = (int)((w->length - 1) * p->hop) + w->n;
+        w->inverse = 1.0 / w->step;
         w->first = plan.floats;
         w->first_part = plan.runs;
         w->weight = stft_loss_bin_weight(p, w->n);
@@ -92,20 +94,28 @@ float *stft_stretch(const struct stft_plan *plan, const struct stft_runs *w, int
     return plan->stretch + w->first + (row * w->runs + run) * w->span;
 }
 
-/* The gradient of sample `at` of row `row`, from the stretches. */
+/* at / w->step: half a sample further is never so near a whole quotient that rounding matters. */
+static inline HOST_DEVICE
+int stft_run_at(const struct stft_runs *w, int at)
+{
+    return (int)(((double)at + 0.5) * w->inverse);
+}
+
+/* The gradient of sample `at` of row `row`, from the stretches, the latest run first. */
 static inline HOST_DEVICE
 float stft_gathered(const struct stft_plan *plan, int64_t row, int at)
 {
     float gradient = 0;
     for (int r = 0; r < plan->p.resolutions; r++) {
         const struct stft_runs *w = &plan->window[r];
-        const int last = at / w->step < w->runs ? at / w->step : w->runs - 1;
+        const int final = w->runs - 1, end = w->frames * (int)plan->p.hop - (int)plan->p.hop + w->n;
+        const int latest = stft_run_at(w, at) < final ? stft_run_at(w, at) : final;
         float sum = 0;
-        for (int run = at < w->span ? 0 : (at - w->span) / w->step + 1; run <= last; run++) {
-            const int i = at - run * w->step;
-            if (i < (stft_run_frames(w, run) - 1) * (int)plan->p.hop + w->n)
+        if (at < end) /* is in no frame otherwise */
+            for (int run = latest, i = at - run * w->step; run >= 0 && i < w->span; run--) {
                 sum += stft_stretch(plan, w, row, run)[i];
-        }
+                i += w->step;
+            }
         gradient += (float)w->weight * sum;
     }
     return gradient;

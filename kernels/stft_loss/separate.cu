@@ -69,12 +69,19 @@ static __global__ void __launch_bounds__(THREADS)
     }
 }
 
-/* PARTS sums of differences' magnitudes. */
+/* Blocks of a sum of `count` values, each of which leaves a part. */
+static int64_t parts_of(int64_t count)
+{
+    const int64_t blocks = blocks_for(count, THREADS);
+    return blocks < PARTS ? blocks : (int64_t)PARTS;
+}
+
+/* A part of the sum of differences' magnitudes a block. */
 static __global__ void __launch_bounds__(THREADS)
     sum_of_bins(const struct separate w, double weight, double *part)
 {
     double sum = 0;
-    for (int64_t i = thread_index(); i < w.signals * w.bins; i += (int64_t)PARTS * THREADS)
+    for (int64_t i = thread_index(); i < w.signals * w.bins; i += (int64_t)gridDim.x * THREADS)
         sum += fabsf(w.difference[i]);
     sum = block_sum<THREADS>(sum);
     if (threadIdx.x == 0)
@@ -85,7 +92,7 @@ static __global__ void __launch_bounds__(THREADS)
     sum_of_samples(const struct stft_call call, int64_t count, double *part)
 {
     double sum = 0;
-    for (int64_t i = thread_index(); i < count; i += (int64_t)PARTS * THREADS)
+    for (int64_t i = thread_index(); i < count; i += (int64_t)gridDim.x * THREADS)
         sum += fabsf(call.estimate[i] - call.target[i]);
     sum = block_sum<THREADS>(sum);
     if (threadIdx.x == 0)
@@ -138,7 +145,7 @@ static int forward(const struct stft_call &call, const struct separate &w, void 
     return error ? error : cufft_run(plan, w.target, w.T, work, stream);
 }
 
-/* From spectra to PARTS parts of the loss. */
+/* From spectra to parts of the loss. */
 static int compare(const struct stft_call &call, const struct separate &w, double *part,
                    void *stream)
 {
@@ -151,7 +158,7 @@ static int compare(const struct stft_call &call, const struct separate &w, doubl
     if (!error)
         error = launch(settle, blocks_for(bins, THREADS), THREADS, 0, stream, call, w);
     return error ? error
-                 : launch(sum_of_bins, PARTS, THREADS, 0, stream, w,
+                 : launch(sum_of_bins, parts_of(bins), THREADS, 0, stream, w,
                           stft_loss_bin_weight(&call.p, w.n), part);
 }
 
@@ -173,17 +180,18 @@ static int run(const void *problem, void *const tensor[], void *memory, void *st
     const struct stft_loss *p = &call.p;
     const int64_t samples = stft_loss_rows(p) * p->length;
     double *const part = (double *)((char *)memory + work_bytes(p));
-    const int64_t parts = (p->resolutions + 1) * PARTS;
+    int64_t parts = parts_of(samples);
     struct separate w = {};
     int error = EACH(separate_time, samples);
     if (!error)
-        error = launch(sum_of_samples, PARTS, THREADS, 0, stream, call, samples, part);
+        error = launch(sum_of_samples, parts_of(samples), THREADS, 0, stream, call, samples, part);
     for (int64_t r = 0; r < p->resolutions && !error; r++) {
         int64_t floats;
-        w = separate_carve(p, r, (float *)(part + parts), &floats);
+        w = separate_carve(p, r, (float *)(part + (p->resolutions + 1) * PARTS), &floats);
         error = forward(call, w, memory, stream);
         if (!error)
-            error = compare(call, w, part + (r + 1) * PARTS, stream);
+            error = compare(call, w, part + parts, stream);
+        parts += parts_of(w.signals * w.bins);
         if (!error)
             error = backward(call, w, memory, stream);
     }
