@@ -6,7 +6,7 @@
  * each frame: window, transform both signals, turn the estimate's spectrum into the slope,
  * transform back, window, add to the run's stretch; then all threads gather the samples of the
  * gradient from the stretches. The order of all sums is fixed. Cost       bytes: stretches are
- * written and read once, at hop 147 some 6 floats a sample, beside the compulsory ones. Flops:
+ * written and read once, at hop 147 some 7 floats a sample, beside the compulsory ones. Flops:
  * stft_loss's. Error      f32 1.5e-6 at worst in cases/quick.ini and stft.ini. Source     written
  * from the definition.
  */
