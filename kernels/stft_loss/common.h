@@ -80,8 +80,8 @@ void stft_unit(int m, int n, double unit[2])
 {
     const double turns = (double)m / n;
 #ifdef __CUDA_ARCH__
-    sincospi(2 * turns, &unit[1], &unit[0]);
-    unit[1] = -unit[1];
+    sincospi(2 * turns, &unit[1], &unit[0]); /* GPU only */
+    unit[1] = -unit[1];                      /* GPU only */
 #else
     unit[0] = cos(STFT_TWO_PI * turns);
     unit[1] = -sin(STFT_TWO_PI * turns);

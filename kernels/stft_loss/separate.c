@@ -61,7 +61,7 @@ static double differences(const struct stft_call *call, const struct separate *w
         separate_subtract(call, w, i);
 #pragma omp parallel for
     for (int64_t i = 0; i < w->signals * w->bins; i++)
-        if (separate_in_doubt(w, i)) {
+        if (separate_in_doubt(w, i)) { /* cost only */
             const int64_t from = separate_first(call, w, i / w->bins);
             double direct[4];
             stft_direct_sum(call->estimate + from, call->target + from, w->n, (int)(i % w->bins), 0,

@@ -50,7 +50,8 @@ static bool compare(const struct scratch *s, int bins, struct stft_doubt doubt)
     int doubtful = 0;
     for (int k = 0; k < bins; k++) {
         const float size = sqrtf(s->E[k].r * s->E[k].r + s->E[k].i * s->E[k].i);
-        const float difference = size - sqrtf(s->T[k].r * s->T[k].r + s->T[k].i * s->T[k].i);
+        const float target = sqrtf(s->T[k].r * s->T[k].r + s->T[k].i * s->T[k].i);
+        const float difference = size - target; /* cost only: at 0 every bin is in doubt */
         const float slope = 0.5f * stft_slope(size, difference);
         doubtful |= stft_in_doubt(size, difference, doubt);
         s->size[k] = size;
