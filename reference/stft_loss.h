@@ -11,14 +11,13 @@
  *
  *     loss = lambda * mean of |e - t|  +  mean over r of (mean over batch, channels, f, k of
  *                                                         | |E(f,k)| - |T(f,k)| |)
- *     gradient = d loss / d estimate, where the slope of |x| at 0 is 0, and that of |X| at X = 0
- * too
+ *     gradient = d loss / d estimate, where |x| has the slope 0 at 0, and |X| at X = 0
  *
  * so that, with s = sign(|E| - |T|) and c(r) the weight of one bin in loss, sample j of a frame
  * gets c(r) * w(j) * sum over k of s(k) * Re(E(k)/|E(k)| * exp(2 pi i j k / n)).
  *
- * Source: the loss of BS-RoFormer (Lu et al., arXiv 2309.02105, section 4.1) on magnitudes:
- * torch.stft with center = False, onesided, and a Hann window.
+ * Source: written from the definition; spectra are those of torch.stft with center = False,
+ * onesided, and a Hann window.
  */
 #ifndef SSMBENCH_STFT_LOSS_H
 #define SSMBENCH_STFT_LOSS_H

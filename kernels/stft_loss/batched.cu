@@ -1,26 +1,27 @@
-/* stft_loss/batched: frame by frame within a block, from samples to gradient; no spectrum leaves
- * it.
+/* stft_loss/batched: frame by frame within a block; no spectrum leaves it.
  *
  * Computes   loss and gradient of reference/stft_loss.h: transforms in fp32, sums of the loss in
- * double. Accepts    any problem. Inputs are only read. Layout     block = 128 threads and 4096
- * samples: one run (runs.h) of windows of 4096, two of 2048, ... 128 of 32, n/32 threads each; a
- * thread holds 16 pairs of samples of each signal. Shared: both spectra, and a ring of n samples in
- * which a run's frames are added up, even ones first, so that neighbours reach neighbouring banks.
+ *            double.
+ * Accepts    any problem. Inputs are only read.
+ * Layout     block = 128 threads and 4096 samples: one run (runs.h) of windows of 4096, two of
+ *            2048, ... 128 of 32, by n/32 threads each; a thread holds 16 pairs of samples of each
+ *            signal. Shared: both spectra, and a ring of n samples in which a run's frames are
+ *            added up, even ones first, so that neighbours reach neighbouring banks.
  * Algorithm  of each frame: a transform of n/2 complex numbers, pairs of samples, for each signal
- *            (fft.cuh); bins k and n/2-k of both come out of numbers k and n/2-k, become slopes,
- * and go back in their place; a third transform, real and imaginary parts exchanged, which makes it
- * the one back, windowed, added to the ring. What no later frame of the run reaches leaves the ring
- * for the run's stretch. Bins in doubt: all lanes of the warp, in double. Two launches more:
- * samples of the gradient from stretches, the loss from parts; one before: windows and units. Cost
- * bytes: stretches are written and read once, at hop 147 some 8 floats a sample, beside the
- *            compulsory ones; samples are loaded n/hop times, from the L1 cache. Flops: 3/4 of
- *            stft_loss's for transforms of radix 16.
- * Error      f32 1.6e-6 at worst in cases/quick.ini and stft.ini.
+ *            (fft.cuh); bins k and n/2-k of both come out of numbers k and n/2-k, become slopes
+ *            (slope.cuh) and go back in their place; a third transform, real and imaginary parts
+ *            exchanged, which makes it the one back, windowed, added to the ring. What no later
+ *            frame of the run reaches leaves the ring for the run's stretch. A bin in doubt: all
+ *            lanes of the warp, in double. One launch before: windows and units; two behind:
+ *            samples of the gradient from stretches, the loss from parts.
+ * Cost       bytes: stretches are written and read once, at hop 147 some 7 floats a sample, beside
+ *            the compulsory ones; samples are loaded n/hop times, from the L1 cache.
+ * Error      f32 6e-7 at worst in cases/quick.ini and stft.ini.
  * Source     written from the definition; fft.cuh has the source of the transform's order.
  */
 #include "fft.cuh"
 #include "runs.h"
-#include "sums.cuh"
+#include "slope.cuh"
 
 enum { THREADS = 128, HELD = THREADS * FFT_HELD, FINISH = 256, TOTAL = 1024 };
 
@@ -130,81 +131,6 @@ static inline __device__ void stage_of_both(const struct place<M> *at)
     __syncthreads(); /* numbers are there for the next stage */
 }
 
-/* The slope of a bin of E, and its difference. */
-struct slope {
-    float2 e;
-    float difference;
-};
-
-static inline __device__ struct slope slope_of(float2 e, float2 t, struct stft_doubt doubt,
-                                               bool *doubtful)
-{
-    const float e_square = e.x * e.x + e.y * e.y, t_square = t.x * t.x + t.y * t.y;
-    const float inverse = e_square > 0 ? rsqrtf(e_square) : 0.0f;
-    const float size = e_square * inverse;
-    const float difference = size - (t_square > 0 ? t_square * rsqrtf(t_square) : 0.0f);
-    const float slope = stft_sign(difference) * inverse;
-    *doubtful = stft_in_doubt(size, difference, doubt);
-    return {make_float2(slope * e.x, slope * e.y), fabsf(difference)};
-}
-
-/* Whether the n samples of two frames are the same. All lanes of a warp come, with the same frames.
- */
-static inline __device__ bool same_frames(const float *e, const float *t, int n)
-{
-    bool differ = false;
-    for (int j = (int)threadIdx.x % 32; j < n; j += 32)
-        differ = differ || e[j] != t[j];
-    return !__any_sync(ALL_LANES, differ);
-}
-
-/* Computes bin k again for the lanes whose bin is in doubt, and whose frames are not the same: the
- * spectra of those are the same bits. All lanes of the warp come; `known` is what each knows about
- * its frames. */
-enum knowledge { UNKNOWN, SAME, DIFFERENT };
-template <int M>
-static inline __device__ void settle(const float *e, const float *t, int k, bool doubtful,
-                                     enum knowledge *known, struct slope *slope)
-{
-    for (unsigned left = __ballot_sync(ALL_LANES, doubtful); left; left &= left - 1) {
-        const int lane = __ffs((int)left) - 1;
-        const float *const es = (const float *)__shfl_sync(ALL_LANES, (uint64_t)e, lane);
-        const float *const ts = (const float *)__shfl_sync(ALL_LANES, (uint64_t)t, lane);
-        if (__shfl_sync(ALL_LANES, (int)*known, lane) == UNKNOWN) { /* cost only */
-            const bool same = same_frames(es, ts, 2 * M);
-            if (e == es)
-                *known = same ? SAME : DIFFERENT;
-        }
-        if (__shfl_sync(ALL_LANES, (int)*known, lane) == SAME)
-            continue;
-        const struct stft_bin bin = stft_warp_bin(es, ts, 2 * M, __shfl_sync(ALL_LANES, k, lane));
-        const float factor = stft_slope(bin.size, bin.difference);
-        if ((int)threadIdx.x % 32 == lane)
-            *slope = {make_float2(factor * bin.e[0], factor * bin.e[1]), fabsf(bin.difference)};
-    }
-}
-
-/* Bins k and M-k of a real signal's transform, from numbers k and M-k of its pairs' transform. */
-static inline __device__ void split(float2 low, float2 high, float2 unit, float2 *k, float2 *rest)
-{
-    const float2 sum = make_float2(0.5f * (low.x + high.x), 0.5f * (low.y - high.y));
-    const float2 less = make_float2(0.5f * (low.x - high.x), 0.5f * (low.y + high.y));
-    const float2 turned = fft_turned(less * unit);
-    *k = sum + turned;
-    *rest = make_float2(sum.x - turned.x, turned.y - sum.y);
-}
-
-/* And back: numbers k and M-k, of which the transform back makes pairs of samples, for k = 0 twice
- * what it should be; real and imaginary parts are exchanged. */
-static inline __device__ void join(float2 k, float2 rest, float2 unit, float2 *low, float2 *high)
-{
-    const float2 sum = make_float2(0.5f * (k.x + rest.x), 0.5f * (k.y - rest.y));
-    const float2 less = make_float2(0.5f * (k.x - rest.x), 0.5f * (k.y + rest.y));
-    const float2 turned = less * make_float2(unit.y, unit.x); /* i * conj(unit) * less */
-    *low = make_float2(sum.y + turned.y, sum.x + turned.x);
-    *high = make_float2(turned.y - sum.y, sum.x - turned.x);
-}
-
 /* Turns the spectra in shared memory into that of the slope, in the place of E. Returns this
  * thread's share of the differences. */
 template <int M>
@@ -225,8 +151,8 @@ static inline __device__ float compare(const struct place<M> *at, const float *e
         struct slope a = slope_of(es[0], ts[0], doubt, &doubtful[0]);
         struct slope b = slope_of(es[1], ts[1], doubt, &doubtful[1]);
         if (__any_sync(ALL_LANES, doubtful[0] || doubtful[1])) { /* cost only */
-            settle<M>(e, t, k, doubtful[0], &known, &a);
-            settle<M>(e, t, M - k, doubtful[1], &known, &b);
+            settle(e, t, 2 * M, k, doubtful[0], &known, &a);
+            settle(e, t, 2 * M, M - k, doubtful[1], &known, &b);
         }
         sum += a.difference + b.difference;
         join(a.e, b.e, unit, &joined[0], &joined[1]);
@@ -242,7 +168,7 @@ static inline __device__ float compare(const struct place<M> *at, const float *e
     const bool first = at->thread == 0;
     const float2 em = at->E[middle], tm = at->T[middle];
     struct slope a = slope_of(make_float2(em.x, -em.y), tm, doubt, &doubtful[0]);
-    settle<M>(e, t, M / 2, first && doubtful[0], &known, &a);
+    settle(e, t, 2 * M, M / 2, first && doubtful[0], &known, &a);
     if (first) {
         at->E[middle] = make_float2(-a.e.y, a.e.x);
         sum += a.difference;

@@ -4,7 +4,7 @@
  * than that, the sign of the difference is a matter of luck, and a wrong one is an error of twice
  * the bin's share of the gradient: a hundred times what the error rule allows. Where |E| is that
  * small, so is the direction E/|E|. Such bins are in doubt; they are computed again, alone, as a
- * sum in double precision. Of white noise they are 3 in a million.
+ * sum in double precision. Of white noise they are a few in a million.
  */
 #ifndef SSMBENCH_STFT_LOSS_COMMON_H
 #define SSMBENCH_STFT_LOSS_COMMON_H
@@ -80,8 +80,8 @@ void stft_unit(int m, int n, double unit[2])
 {
     const double turns = (double)m / n;
 #ifdef __CUDA_ARCH__
-    sincospi(2 * turns, &unit[1], &unit[0]);
-    unit[1] = -unit[1];
+    sincospi(2 * turns, &unit[1], &unit[0]); /* GPU only */
+    unit[1] = -unit[1];                      /* GPU only */
 #else
     unit[0] = cos(STFT_TWO_PI * turns);
     unit[1] = -sin(STFT_TWO_PI * turns);

@@ -1,13 +1,13 @@
 /* Fourier transforms of M = 16 ... 2048 complex fp32 numbers by M/16 threads, forward, in natural
  * order, for stft_loss/batched.
  *
- * Shapes     A thread holds 16 numbers; stages of radix 16 and a last one of radix 2, 4, 8 or 16 (M
- * is 16^a or 16^a times that), numbers change threads through shared memory between them. Order
- * Stockham: butterfly j of a stage takes numbers j + r*M/R, r = 0 ... R-1, and leaves them at
- * (j/S)*S*R + j%S + r*S, where S is the product of the radices before. Error      1.3e-7 of the
- * norm; factors are correct to the last bit, or products of two such. Source     Govindaraju et
- * al., High Performance Discrete Fourier Transforms on Graphics Processors, SC 2008, section 4, for
- * the order; the butterflies are written from the definition.
+ * Shapes     A thread holds 16 numbers; stages of radix 16 and a last one of radix 2, 4, 8 or 16;
+ *            numbers change threads through shared memory between them.
+ * Order      Stockham: butterfly j of a stage takes numbers j + r*M/R, r = 0 ... R-1, and leaves
+ *            them at (j/S)*S*R + j%S + r*S, where S is the product of the radices before.
+ * Error      some 1e-7 of the norm; factors are correct to the last bit, or products of such.
+ * Source     Govindaraju et al., High Performance Discrete Fourier Transforms on Graphics
+ *            Processors, SC 2008, for the order; the butterflies are written from the definition.
  */
 #ifndef SSMBENCH_STFT_LOSS_FFT_CUH
 #define SSMBENCH_STFT_LOSS_FFT_CUH

@@ -1,8 +1,8 @@
-/* How stft_loss/threaded and stft_loss/batched share out the frames: in runs of
- * consecutive frames of one window and one row. A run adds the gradient of its frames up in their
- * order into a stretch of its own, and its part of the loss into a number of its own; whoever
- * computes a sample of the gradient adds the stretches that hold it, in the order of windows and
- * runs. So the sums depend on neither threads nor batch.
+/* How stft_loss/threaded and stft_loss/batched share out the frames: in runs of consecutive frames
+ * of one window and one row. A run adds the gradient of its frames up in their order into a
+ * stretch of its own, and its part of the loss into a number of its own; whoever computes a sample
+ * of the gradient adds the stretches that hold it, in a fixed order of windows and runs. So the
+ * sums depend on neither threads nor batch.
  *
  *     stretches   (windows; rows, runs, span), f32
  *     parts       (windows; rows, runs), then (rows, pieces of a row), double

@@ -1,14 +1,17 @@
 /* stft_loss/threaded: frame by frame, from samples to gradient, on all threads.
  *
  * Computes   loss and gradient of reference/stft_loss.h: transforms in fp32 by KISS FFT, sums of
- * the loss in double. Accepts    any problem. Inputs are only read. Layout     a thread takes runs
- * of 32 frames (runs.h) as they come; a frame's samples and spectra stay in its cache. Algorithm of
- * each frame: window, transform both signals, turn the estimate's spectrum into the slope,
- * transform back, window, add to the run's stretch; then all threads gather the samples of the
- * gradient from the stretches. The order of all sums is fixed. Cost       bytes: stretches are
- * written and read once, at hop 147 some 6 floats a sample, beside the compulsory ones. Flops:
- * stft_loss's. Error      f32 1.5e-6 at worst in cases/quick.ini and stft.ini. Source     written
- * from the definition.
+ *            the loss in double.
+ * Accepts    any problem. Inputs are only read.
+ * Layout     a thread takes runs of frames (runs.h) as they come; a frame's samples and spectra
+ *            stay in its cache.
+ * Algorithm  of each frame: window, transform both signals, turn the estimate's spectrum into the
+ *            slope, transform back, window, add to the run's stretch; then all threads gather the
+ *            samples of the gradient from the stretches. The order of all sums is fixed.
+ * Cost       bytes: stretches are written and read once, at hop 147 some 7 floats a sample, beside
+ *            the compulsory ones.
+ * Error      f32 1.5e-6 at worst in cases/quick.ini and stft.ini.
+ * Source     written from the definition.
  */
 #include "runs.h"
 #include "threads.h"
@@ -47,7 +50,8 @@ static bool compare(const struct scratch *s, int bins, struct stft_doubt doubt)
     int doubtful = 0;
     for (int k = 0; k < bins; k++) {
         const float size = sqrtf(s->E[k].r * s->E[k].r + s->E[k].i * s->E[k].i);
-        const float difference = size - sqrtf(s->T[k].r * s->T[k].r + s->T[k].i * s->T[k].i);
+        const float target = sqrtf(s->T[k].r * s->T[k].r + s->T[k].i * s->T[k].i);
+        const float difference = size - target; /* cost only: at 0 every bin is in doubt */
         const float slope = 0.5f * stft_slope(size, difference);
         doubtful |= stft_in_doubt(size, difference, doubt);
         s->size[k] = size;
