@@ -25,7 +25,7 @@
  *
  * Source: the usual augmentation of such models on MUSDB18-HQ (Rafii et al., zenodo 3338373), as in
  * Uhlich et al., Improving music source separation based on deep neural networks through data
- * augmentation and network blending, ICASSP 2017, section 3; Philox: Salmon et al., SC 2011.
+ * augmentation and network blending, ICASSP 2017; Philox: Salmon et al., SC 2011.
  */
 #ifndef SSMBENCH_AUDIO_H
 #define SSMBENCH_AUDIO_H

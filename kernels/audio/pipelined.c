@@ -6,10 +6,11 @@
  * Layout     `threads` threads of loader.h read stems into the workspace, channels side by side;
  *            then OpenMP's threads share the parts of all items, PART samples of both channels.
  * Algorithm  a part: gains, sum, swap, shift and sum of squares in one pass; then a part: add up
- * the sums of its item in their order, normalise. Transforming an item while others are decoded
- * takes longer: OpenMP's threads, looking for work between two items, are in the way of those that
- * decode (H100 machine, 16 processors: 18.3 ms for the guide's batch). Cost       bytes: 16 a
- * sample for stems decoded to fp32, stored and loaded once; outputs stored, loaded and stored.
+ *            the sums of its item in their order, normalise. Not an item while others are decoded:
+ *            OpenMP's threads, looking for work between two items, are in the way of those that
+ *            decode (the guide's batch, 8 threads, 16 processors: 44 ms on average, 6 ms this way).
+ * Cost       bytes: 16 a sample for stems decoded to fp32, stored and loaded once; outputs stored,
+ *            loaded and stored.
  * Error      f32 2e-7 at worst in cases/quick.ini and audio.ini.
  * Source     written from the definition.
  */

@@ -4,13 +4,15 @@
  *            any number of threads.
  * Accepts    any batch of a folder in which a track can be used.
  * Layout     `threads` host threads of loader.h read stems, channels side by side, into one of two
- *            pinned buffers; a copy stream brings them to the workspace, item after item. Block =
- * 512 samples of both channels of an item, thread = every 128th of them. Algorithm  pipeline.cuh:
- * gains, sum, swap, shift and a sum of squares a block; then each block adds up the sums in the
- * same order, and normalises. Cost       bytes of device memory: 16 a sample for stems copied as
- * fp32, stored and loaded once; outputs stored, loaded and stored. Over PCIe 16 a sample. The rest
- * is waiting for the host's threads: run() returns when all is decoded. Error      f32 2e-7 at
- * worst in cases/quick.ini and audio.ini. Source     written from the definition.
+ *            pinned buffers; a copy stream brings them to the workspace, item after item. A block
+ *            is 512 samples of both channels of an item, a thread every 128th of them.
+ * Algorithm  pipeline.cuh: gains, sum, swap, shift and a sum of squares a block; then each block
+ *            adds up the sums in the same order, and normalises.
+ * Cost       bytes of device memory: 16 a sample for stems copied as fp32, stored and loaded once;
+ *            outputs stored, loaded and stored. Over PCIe 16 a sample. The rest is waiting for the
+ *            host's threads: run() returns when all is decoded.
+ * Error      f32 2e-7 at worst in cases/quick.ini and audio.ini.
+ * Source     written from the definition.
  */
 #include "pipeline.cuh"
 
