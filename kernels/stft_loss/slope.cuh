@@ -25,34 +25,15 @@ static inline __device__ struct slope slope_of(float2 e, float2 t, struct stft_d
     return {make_float2(slope * e.x, slope * e.y), fabsf(difference)};
 }
 
-/* Whether the n samples of two frames are the same. All lanes of a warp come, with the same frames.
- */
-static inline __device__ bool same_frames(const float *e, const float *t, int n)
-{
-    bool differ = false;
-    for (int j = (int)threadIdx.x % 32; j < n; j += 32)
-        differ = differ || e[j] != t[j];
-    return !__any_sync(ALL_LANES, differ);
-}
-
-/* Computes bin k again for the lanes whose bin is in doubt, and whose frames are not the same: the
- * spectra of those are the same bits. All lanes of the warp come; `known` is what each knows about
- * its frames. */
-enum knowledge { UNKNOWN, SAME, DIFFERENT };
+/* Computes bin k again for the lanes whose bin is in doubt. All lanes of the warp come. Where the
+ * frames at e and t are the same, so are these sums, to the last bit. */
 static inline __device__ void settle(const float *e, const float *t, int n, int k, bool doubtful,
-                                     enum knowledge *known, struct slope *slope)
+                                     struct slope *slope)
 {
     for (unsigned left = __ballot_sync(ALL_LANES, doubtful); left; left &= left - 1) {
         const int lane = __ffs((int)left) - 1;
         const float *const es = (const float *)__shfl_sync(ALL_LANES, (uint64_t)e, lane);
         const float *const ts = (const float *)__shfl_sync(ALL_LANES, (uint64_t)t, lane);
-        if (__shfl_sync(ALL_LANES, (int)*known, lane) == UNKNOWN) { /* cost only */
-            const bool same = same_frames(es, ts, n);
-            if (e == es)
-                *known = same ? SAME : DIFFERENT;
-        }
-        if (__shfl_sync(ALL_LANES, (int)*known, lane) == SAME)
-            continue;
         const struct stft_bin bin = stft_warp_bin(es, ts, n, __shfl_sync(ALL_LANES, k, lane));
         const float factor = stft_slope(bin.size, bin.difference);
         if ((int)threadIdx.x % 32 == lane)
