@@ -207,6 +207,7 @@ static json_t *parts_json(const struct operation *op, const struct outcome *outc
         json_object_set_new(parts, op->parts[part], one);
     }
     json_object_set_new(parts, "whole_ms", number(outcome->parts_whole_ms));
+    json_object_set_new(parts, "runs", json_integer(outcome->part_runs));
     return parts;
 }
 

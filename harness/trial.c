@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { GUARD = 256, POISON = 0xFF, GUARD_BYTE = 0xA5, PIECE = 8 << 20, PART_RUNS = 3 };
+enum { GUARD = 256, POISON = 0xFF, GUARD_BYTE = 0xA5, PIECE = 8 << 20 };
+enum { PART_RUNS = 3, LONG_RUN_MS = 5000 }; /* that tell what parts took; a long run is one */
 
 /* Above this, sizes in bytes may not fit in 64 bits, and no machine ends the run. */
 static const double FLOPS_MAX = 1e18;
@@ -318,8 +319,9 @@ static bool measure(struct trial *trial, double limit_s, const volatile sig_atom
     int error = time_launch(trial->backend, &trial->launch, limit_s, interrupted, &o->timing);
     if (error == -1)
         return false;
+    o->part_runs = o->timing.summary.median < LONG_RUN_MS ? PART_RUNS : 1;
     if (!error && op->parts)
-        error = parts_measure(trial->backend, op, &trial->launch, PART_RUNS, o->part_ms,
+        error = parts_measure(trial->backend, op, &trial->launch, o->part_runs, o->part_ms,
                               &o->parts_whole_ms);
     o->timed = works(trial, error, "timed run") && outputs_same(trial, "after the timed runs");
     return true;

@@ -47,7 +47,8 @@ struct outcome {
     double memory_bytes; /* of the backend, that were taken at the end of the runs */
     bool timed;
     struct timing timing;
-    double part_ms[MAX_PARTS], parts_whole_ms; /* of an operation with parts: see parts.h */
+    int part_runs; /* that told what follows, of an operation with parts: see parts.h */
+    double part_ms[MAX_PARTS], parts_whole_ms;
 };
 
 /* Bytes of main memory that prepare() will take. */
