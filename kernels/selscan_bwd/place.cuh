@@ -27,8 +27,8 @@ static inline __device__ int thread_of_block(void)
 struct place {
     int64_t row_origin, bc_origin;
     int row, row_step, state, bc_step;
-    int begin, count; /* of the steps from there on, those that are */
-    bool last;        /* channels and states are neighbours in memory, not steps */
+    int begin, end; /* of the steps from there on, those that are */
+    bool last;      /* channels and states are neighbours in memory, not steps */
 };
 
 static inline __device__ struct place place_of(const struct selscan *p, const struct tile_rows *r,
@@ -43,7 +43,7 @@ static inline __device__ struct place place_of(const struct selscan *p, const st
     at.state = (int)selscan_bc_at(p, 0, 0, 1, 0);
     at.bc_step = (int)(next * selscan_bc_at(p, 0, 0, 0, 1));
     at.begin = step < 0 ? (int)-step : 0;
-    at.count = steps - at.begin;
+    at.end = steps;
     at.last = (int)p->layout == CHANNEL_LAST; /* cost only: neighbours in memory */
     return at;
 }
@@ -54,7 +54,7 @@ static inline __device__ int64_t place_row(const struct place *at, int row, int 
 }
 static inline __device__ bool place_has(const struct place *at, int t)
 {
-    return (unsigned)(t - at->begin) < (unsigned)at->count;
+    return at->begin <= t && t < at->end;
 }
 static inline __device__ int64_t place_bc(const struct place *at, int n, int t)
 {
@@ -65,7 +65,7 @@ template <int COUNT, int STEPS>
 static constexpr int TURNS = (COUNT * STEPS + TILE_THREADS - 1) / TILE_THREADS;
 
 template <int COUNT, int STEPS>
-static constexpr int UNROLLED = TURNS<COUNT, STEPS> <= 8 ? TURNS<COUNT, STEPS> : 4;
+static constexpr int UNROLLED = TURNS<COUNT, STEPS> <= 16 ? TURNS<COUNT, STEPS> : 4;
 
 /* Calls body(turn, i, t) for i < COUNT and t < STEPS, a thread for those of its turns; threads run
  * along i when `last`, else along t. */
@@ -126,14 +126,15 @@ static inline __device__ void rows_each(const struct selscan_bwd_call *call,
     });
 }
 
-/* Calls body(n, t, at) for all states and steps, where `at` is where their B is, or negative. */
+/* Calls body(turn, n, t, at) for all states and steps, where `at` is where their B is, or negative.
+ */
 template <int CAPACITY, int STEPS, typename Body>
 static inline __device__ void states_each(const struct selscan *p, const struct place *at,
                                           Body body)
 {
     const int state = (int)p->state;
-    each<CAPACITY, STEPS>(at->last, [&](int, int n, int t) {
-        body(n, t, n < state && place_has(at, t) ? place_bc(at, n, t) : -1);
+    each<CAPACITY, STEPS>(at->last, [&](int turn, int n, int t) {
+        body(turn, n, t, n < state && place_has(at, t) ? place_bc(at, n, t) : -1);
     });
 }
 
