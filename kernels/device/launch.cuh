@@ -88,9 +88,12 @@ static inline int launch_after_named(const char *call, void (*kernel)(Parameters
     cudaError_t error = cudaGetDevice(&device);
     if (!error)
         error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+    if (!error && shared_bytes > SHARED_UNASKED)
+        error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                     (int)shared_bytes);
     if (error)
         return error;
-    if (major >= 9 && shared_bytes <= SHARED_UNASKED && blocks > 0 && blocks <= INT32_MAX) {
+    if (major >= 9 && blocks > 0 && blocks <= INT32_MAX) {
         cudaLaunchAttribute attribute = {};
         attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
         attribute.val.programmaticStreamSerializationAllowed = 1;

@@ -14,7 +14,7 @@
 #include "plan.cuh"
 
 /* Walks are WIDE when there would be fewer than FEW blocks else. */
-enum { FEW = 66 };
+enum { FEW = 33 };
 
 template <int COUNT>
 struct alignas(COUNT * sizeof(float)) floats {
@@ -79,9 +79,9 @@ static inline __device__ void track_fill(const struct selscan_bwd_call *call,
                                          const struct tile_rows *r,
                                          const struct ahead<Track> *ahead, Track *track)
 {
-    each<Track::CAPACITY, Track::STEPS>(ahead->place.last, [&](int turn, int n, int t) {
-        ((float *)track->BC[t])[n] = ahead->BC[turn];
-    });
+    each<Track::CAPACITY, Track::STEPS>(
+        ahead->place.last, ahead->place.bc,
+        [&](int turn, int n, int t, int64_t) { ((float *)track->BC[t])[n] = ahead->BC[turn]; });
     rows_each<Track::SCALAR, Track::ROWS, Track::STEPS>(
         call, r, &ahead->place, ahead->raw,
         [&](int row, int t, struct selscan_bwd_element e, struct decay a) {
@@ -225,7 +225,7 @@ static inline __device__ void walk_span(const struct selscan_bwd_call *call,
             else
                 track_walk<FORWARD>(track, chunk * Track::CHUNK, A, h, total);
             if (local != (border == (FORWARD ? end : begin)) ||
-                (FORWARD ? border == plan->chunks : border & (plan->segment - 1)))
+                (FORWARD ? border == plan->chunks : border % plan->segment))
                 continue;
             const struct states to =
                 FORWARD ? plan_h(call, plan, border) : plan_passed(call, plan, border);
@@ -254,6 +254,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 2)
          int forward, bool local)
 {
     DYNAMIC_SHARED(Track, track);
+    let_next_start(); /* cost only: or it starts later */
     const struct tile_rows r = tile_rows_of<Track>(&call.in.p, blockIdx.x % row_blocks);
     const int span = (int)(blockIdx.x / row_blocks);
     if (span < forward)

@@ -222,10 +222,10 @@ static inline __device__ void window_store(const struct selscan_bwd_call *call, 
 {
     const struct place place = w->place;
     const int rows = w->rows.rows;
-    each<Window::ROWS, Window::STEPS>(place.last, [&](int, int row, int t) {
+    each<Window::ROWS, Window::STEPS>(place.last, place.row, [&](int, int row, int t, int64_t at) {
         const float4 edge = w->edge[t][row];
         if (row < rows && place_has(&place, t))
-            selscan_bwd_store(call, DTYPE, place_row(&place, row, t), {edge.x, edge.y, edge.z});
+            selscan_bwd_store(call, DTYPE, at, {edge.x, edge.y, edge.z});
     });
 }
 
@@ -237,8 +237,9 @@ static inline __device__ void window_reduce(const struct selscan *p, const struc
 {
     const struct place place = w->place;
     const int state = (int)p->state;
-    float *const dB = partial->dB + w->block_at, *const dC = partial->dC + w->block_at;
-    each<Window::CAPACITY, Window::STRIDE>(place.last, [&](int, int n, int t) {
+    struct axes axes = place.bc;
+    axes.origin += w->block_at + (int64_t)first * axes.step;
+    each<Window::CAPACITY, Window::STRIDE>(place.last, axes, [&](int, int n, int t, int64_t at) {
         float2 sum = ((const float2 *)w->dBC[0][t])[n];
 #pragma unroll
         for (int warp = 1; warp < Window::WARPS; warp++) {
@@ -247,8 +248,8 @@ static inline __device__ void window_reduce(const struct selscan *p, const struc
             sum.y += more.y;
         }
         if (n < state && place_has(&place, first + t)) {
-            dB[place_bc(&place, n, first + t)] = sum.x;
-            dC[place_bc(&place, n, first + t)] = sum.y;
+            partial->dB[at] = sum.x;
+            partial->dC[at] = sum.y;
         }
     });
 }
