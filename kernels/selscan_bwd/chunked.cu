@@ -8,8 +8,9 @@
  *            more than 64 states) in shared memory: the steps, B, C, dB and dC of each warp.
  *            Workspace: h before each chunk but the first, a*dh behind each segment (plan.cuh),
  *            dB and dC of each block of channels (partial.cuh).
- * Algorithm  walk (track.cuh): the recurrence, which leaves h before each chunk; when rows alone do
- *            not fill a GPU, also a*dh back, which leaves it behind each segment. gradients: chunks
+ * Algorithm  walk (track.cuh): the recurrence, which leaves h before each chunk, and passes through
+ *            a chunk at once when A is scalar; when rows alone do not fill a GPU, also a*dh back,
+ *            which leaves it behind each segment. gradients, which starts meanwhile: chunks
  *            from the last to the first, in strides of 8 steps (4), from the last to the first; for
  *            each, h forwards from before the chunk, which leaves a*h' of the stride in registers,
  *            then dh back. Sums over states of a row and over rows of a warp by exchanges, dB and
@@ -240,8 +241,10 @@ static __global__ void __launch_bounds__(TILE_THREADS, 2)
     const struct tile_rows *const r = &w->rows;
     float A[Window::CELLS], dh[Window::CELLS];
 
+    let_next_start(); /* cost only: or it starts later */
     window_begin(&call, &plan.partial, blockIdx.x % row_blocks, blockIdx.x / row_blocks, w);
-    __syncthreads(); /* rows and share are known */
+    wait_for_previous(); /* GPU only: the walk's states are written */
+    __syncthreads();     /* rows and share are known */
     int chunk = plan_end(&plan, w->share * plan.share, plan.share) - 1;
 #pragma unroll
     for (int c = 0; c < (Window::SCALAR ? 1 : Window::CELLS); c++)
@@ -252,7 +255,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 2)
     });
     while (chunk >= w->share * plan.share) {
         const int behind = chunk + 1;
-        if (behind == plan.chunks || (behind & (plan.segment - 1)) == 0)
+        if (behind == plan.chunks || behind % plan.segment == 0)
             states_load<Window>(thread_of_block(), p, r, plan_passed(&call, &plan, behind), dh);
         typed(p, [&](auto dtype) {
             window_load<decltype(dtype)::value>(&call, chunk,
@@ -288,8 +291,8 @@ static int run_windows(const struct selscan_bwd_call &call, void *memory, void *
     const int64_t row_blocks = tile_row_blocks(&call.in.p, Window::ROWS);
     int error = walk_all<Window>(call, plan, stream);
     if (!error)
-        error = launch(gradients<Window>, row_blocks * plan.shares, TILE_THREADS, sizeof(Window),
-                       stream, call, plan, row_blocks);
+        error = launch_after(gradients<Window>, row_blocks * plan.shares, TILE_THREADS,
+                             sizeof(Window), stream, call, plan, row_blocks);
     if (!error)
         error = reduce_bc(call, plan.partial, stream);
     return error ? error : reduce_parameters(call, plan.partial, stream);

@@ -84,6 +84,8 @@ static __global__ void __launch_bounds__(REDUCE_THREADS)
 {
     const enum dtype dtype = (enum dtype)call.in.p.dtype;
     const int64_t i = thread_index();
+    let_next_start();    /* cost only: or it starts later */
+    wait_for_previous(); /* GPU only: the partial sums are written */
     if (i >= w.elements)
         return;
     double dB = 0, dC = 0;
@@ -106,7 +108,8 @@ static __global__ void __launch_bounds__(REDUCE_SUMS *REDUCE_SLICES)
     const int column = (int)threadIdx.x % REDUCE_SUMS, slice = (int)threadIdx.x / REDUCE_SUMS;
     const int64_t i = (int64_t)blockIdx.x * REDUCE_SUMS + column;
     double sum = 0;
-    if (i < count) { /* GPU only: no load from beyond */
+    wait_for_previous(); /* GPU only: the partial sums are written */
+    if (i < count) {     /* GPU only: no load from beyond */
 #pragma unroll 8
         for (int64_t part = slice; part < w.parts; part += REDUCE_SLICES)
             sum += (double)w.sums[part * count + i];
@@ -130,16 +133,16 @@ static __global__ void __launch_bounds__(REDUCE_SUMS *REDUCE_SLICES)
 static inline int reduce_bc(const struct selscan_bwd_call &call, const struct partial &w,
                             void *stream)
 {
-    return launch(reduce_channels, blocks_for(w.elements, REDUCE_THREADS), REDUCE_THREADS, 0,
-                  stream, call, w);
+    return launch_after(reduce_channels, blocks_for(w.elements, REDUCE_THREADS), REDUCE_THREADS, 0,
+                        stream, call, w);
 }
 
 /* dA, dD and ddelta_bias of all parts. */
 static inline int reduce_parameters(const struct selscan_bwd_call &call, const struct partial &w,
                                     void *stream)
 {
-    return launch(reduce_parts, blocks_for(partial_sums(&call.in.p), REDUCE_SUMS),
-                  REDUCE_SUMS * REDUCE_SLICES, 0, stream, call, w);
+    return launch_after(reduce_parts, blocks_for(partial_sums(&call.in.p), REDUCE_SUMS),
+                        REDUCE_SUMS * REDUCE_SLICES, 0, stream, call, w);
 }
 
 #endif

@@ -22,13 +22,17 @@ static inline __device__ int thread_of_block(void)
     return thread;
 }
 
-/* Where things lie: the first element of a block's rows, and of its B, at a step; how far apart
- * rows and states are, and steps, in the order of the recurrence. */
+/* Where the first element of a tensor that a block takes lies, at a step; how far apart its rows or
+ * states are, and steps, in the order of the recurrence. */
+struct axes {
+    int64_t origin;
+    int next, step;
+};
+
 struct place {
-    int64_t row_origin, bc_origin;
-    int row, row_step, state, bc_step;
-    int begin, count; /* of the steps from there on, those that are */
-    bool last;        /* channels and states are neighbours in memory, not steps */
+    struct axes row, bc;
+    int begin, end; /* of the steps from there on, those that are */
+    bool last;      /* channels and states are neighbours in memory, not steps */
 };
 
 static inline __device__ struct place place_of(const struct selscan *p, const struct tile_rows *r,
@@ -36,50 +40,47 @@ static inline __device__ struct place place_of(const struct selscan *p, const st
 {
     const int64_t t = selscan_time(p, step), next = p->reverse ? -1 : 1;
     struct place at;
-    at.row_origin = selscan_at(p, r->b, r->channel, t);
-    at.bc_origin = selscan_bc_at(p, r->b, r->group, 0, t);
-    at.row = (int)selscan_at(p, 0, 1, 0);
-    at.row_step = (int)(next * selscan_at(p, 0, 0, 1));
-    at.state = (int)selscan_bc_at(p, 0, 0, 1, 0);
-    at.bc_step = (int)(next * selscan_bc_at(p, 0, 0, 0, 1));
+    at.row.origin = selscan_at(p, r->b, r->channel, t);
+    at.row.next = (int)selscan_at(p, 0, 1, 0);
+    at.row.step = (int)(next * selscan_at(p, 0, 0, 1));
+    at.bc.origin = selscan_bc_at(p, r->b, r->group, 0, t);
+    at.bc.next = (int)selscan_bc_at(p, 0, 0, 1, 0);
+    at.bc.step = (int)(next * selscan_bc_at(p, 0, 0, 0, 1));
     at.begin = step < 0 ? (int)-step : 0;
-    at.count = steps - at.begin;
+    at.end = steps;
     at.last = (int)p->layout == CHANNEL_LAST; /* cost only: neighbours in memory */
     return at;
 }
 
-static inline __device__ int64_t place_row(const struct place *at, int row, int t)
-{
-    return at->row_origin + (int64_t)row * at->row + (int64_t)t * at->row_step;
-}
 static inline __device__ bool place_has(const struct place *at, int t)
 {
-    return (unsigned)(t - at->begin) < (unsigned)at->count;
-}
-static inline __device__ int64_t place_bc(const struct place *at, int n, int t)
-{
-    return at->bc_origin + (int64_t)n * at->state + (int64_t)t * at->bc_step;
+    return at->begin <= t && t < at->end;
 }
 
 template <int COUNT, int STEPS>
 static constexpr int TURNS = (COUNT * STEPS + TILE_THREADS - 1) / TILE_THREADS;
 
 template <int COUNT, int STEPS>
-static constexpr int UNROLLED = TURNS<COUNT, STEPS> <= 8 ? TURNS<COUNT, STEPS> : 4;
+static constexpr int UNROLLED = TURNS<COUNT, STEPS> <= 16 ? TURNS<COUNT, STEPS> : 4;
 
-/* Calls body(turn, i, t) for i < COUNT and t < STEPS, a thread for those of its turns; threads run
- * along i when `last`, else along t. */
+/* Calls body(turn, i, t, at) for i < COUNT and t < STEPS, a thread for those of its turns; threads
+ * run along i when `last`, else along t. The element lies at `at` of `axes`. */
 template <int COUNT, int STEPS, typename Body>
-static inline __device__ void each(bool last, Body body)
+static inline __device__ void each(bool last, struct axes axes, Body body)
 {
     const int thread = thread_of_block();
-    const int i = last ? thread % COUNT : thread / STEPS;
-    const int t = last ? thread / COUNT : thread % STEPS;
     const int i_turn = last ? 0 : TILE_THREADS / STEPS, t_turn = last ? TILE_THREADS / COUNT : 0;
+    const int64_t turns = (int64_t)i_turn * axes.next + (int64_t)t_turn * axes.step;
+    int i = last ? thread % COUNT : thread / STEPS, t = last ? thread / COUNT : thread % STEPS;
+    int64_t at = axes.origin + (int64_t)i * axes.next + (int64_t)t * axes.step;
 #pragma unroll(UNROLLED <COUNT, STEPS>)
-    for (int turn = 0; turn < TURNS<COUNT, STEPS>; turn++)
+    for (int turn = 0; turn < TURNS<COUNT, STEPS>; turn++) {
         if (COUNT * STEPS >= TILE_THREADS || thread < COUNT * STEPS)
-            body(turn, i + turn * i_turn, t + turn * t_turn);
+            body(turn, i, t, at);
+        i += i_turn;
+        t += t_turn;
+        at += turns;
+    }
 }
 
 /* run(DTYPE), where DTYPE is p->dtype as a constant. */
@@ -101,10 +102,10 @@ static inline __device__ void rows_fetch(const struct selscan_bwd_call *call,
                                          const struct tile_rows *r, const struct place *at,
                                          struct selscan_bwd_raw raw[])
 {
-    each<ROWS, STEPS>(at->last, [&](int turn, int row, int t) {
+    each<ROWS, STEPS>(at->last, at->row, [&](int turn, int row, int t, int64_t element) {
         raw[turn] = {0, 0, 0, 0};
         if (row < r->rows && place_has(at, t))
-            raw[turn] = selscan_bwd_raw_at(call, DTYPE, place_row(at, row, t));
+            raw[turn] = selscan_bwd_raw_at(call, DTYPE, element);
     });
 }
 
@@ -115,7 +116,7 @@ static inline __device__ void rows_each(const struct selscan_bwd_call *call,
                                         const struct tile_rows *r, const struct place *at,
                                         const struct selscan_bwd_raw raw[], Body body)
 {
-    each<ROWS, STEPS>(at->last, [&](int turn, int row, int t) {
+    each<ROWS, STEPS>(at->last, at->row, [&](int turn, int row, int t, int64_t) {
         struct selscan_bwd_element e = {0, 0, 0, 0, 0};
         float A = 0;
         if (row < r->rows && place_has(at, t)) {
@@ -126,14 +127,15 @@ static inline __device__ void rows_each(const struct selscan_bwd_call *call,
     });
 }
 
-/* Calls body(n, t, at) for all states and steps, where `at` is where their B is, or negative. */
+/* Calls body(turn, n, t, at) for all states and steps, where `at` is where their B is, or negative.
+ */
 template <int CAPACITY, int STEPS, typename Body>
 static inline __device__ void states_each(const struct selscan *p, const struct place *at,
                                           Body body)
 {
     const int state = (int)p->state;
-    each<CAPACITY, STEPS>(at->last, [&](int, int n, int t) {
-        body(n, t, n < state && place_has(at, t) ? place_bc(at, n, t) : -1);
+    each<CAPACITY, STEPS>(at->last, at->bc, [&](int turn, int n, int t, int64_t element) {
+        body(turn, n, t, n < state && place_has(at, t) ? element : -1);
     });
 }
 

@@ -14,8 +14,9 @@
 
 #include "window.cuh"
 
-/* Segments are made until there are BLOCKS blocks, when there are less than half of that. */
-enum { SPAN = 2048, BLOCKS = 264, SEGMENT_MIN = 4 };
+/* When rows alone make less than half of BLOCKS blocks, segments are as short as makes no more; at
+ * least SEGMENT_MIN chunks, or QUAD where they have to divide a span. */
+enum { SPAN = 2048, BLOCKS = 264, SEGMENT_MIN = 3, QUAD = 4 };
 
 struct plan {
     float *h;      /* (chunks - 1, rows, pitch): before each chunk but the first */
@@ -25,7 +26,7 @@ struct plan {
     int64_t rows, pitch; /* batch*channels; states, in whole quads */
     int64_t before;      /* steps of the first chunk that lie before the first step */
     int chunks, spans;   /* of a row */
-    int segment, span;   /* chunks of one, powers of two */
+    int segment, span;   /* chunks of one */
     int share, shares;   /* chunks of a row that a block walks back through; how many such */
 };
 
@@ -80,17 +81,17 @@ static struct plan plan_of(const struct selscan *p, void *memory)
     const int64_t row_blocks = tile_row_blocks(p, Window::ROWS);
     struct plan plan;
     plan.rows = p->batch * p->channels;
-    plan.pitch = (p->state + 3) / 4 * 4;
+    plan.pitch = (p->state + QUAD - 1) / QUAD * QUAD;
     plan.chunks = (int)blocks_for(p->length, Window::STEPS);
     plan.before = plan.chunks * (int64_t)Window::STEPS - p->length;
     plan.span = plan.segment = SPAN / Window::STEPS;
     plan.spans = (int)blocks_for(plan.chunks, plan.span);
     plan.share = plan.chunks;
     if (row_blocks < BLOCKS / 2) {
-        plan.segment = SEGMENT_MIN;
+        plan.segment = plan.spans > 1 ? QUAD : SEGMENT_MIN;
         while (plan.segment < plan.span &&
                row_blocks * blocks_for(plan.chunks, plan.segment) > BLOCKS)
-            plan.segment *= 2; /* cost only: fewer blocks */
+            plan.segment += plan.spans > 1 ? plan.segment : 1; /* cost only: fewer blocks */
         plan.share = plan.segment;
     }
     plan.shares = (int)blocks_for(plan.chunks, plan.share);

@@ -2,7 +2,8 @@
  * channels of one batch and group, by a block of TILE_THREADS threads.
  *
  * Threads    LANES neighbours, a team, share HELD rows. A thread has the same PAIRS pairs of states
- *            of each: CELLS in all. Two pairs are neighbours in B and C, as are those of a team.
+ *            of each: CELLS in all. Those that a team takes at once are neighbours in B and C, so
+ *            that they lie in different banks.
  * Order      Sums over threads halve the number of sums at each exchange: who is in the upper half
  *            keeps the upper ones. Where the first exchange is over rows or pairs, threads of the
  *            upper half hold these the other way round, so that all give their second ones.
@@ -81,7 +82,7 @@ template <typename Window>
 static inline __device__ int window_pair(int thread, int held)
 {
     const int swap = Window::LANES < WARP_LANES ? thread / (WARP_LANES / 2) % 2 : 0;
-    return (held / 2 * Window::LANES + window_lane<Window>(thread)) * 2 + (held % 2 ^ swap);
+    return (held ^ swap) * Window::LANES + window_lane<Window>(thread);
 }
 
 /* Calls body(c, row, n) for the thread's cells that the problem has: of row `row` of the block and
@@ -140,14 +141,13 @@ template <typename Window>
 static inline __device__ void window_keep(Window *w, int thread, int t, float dBC[])
 {
     const int teams = WARP_LANES / Window::LANES, count = Window::STATES * 2 / teams;
-    const int lane = window_lane<Window>(thread), team = thread / Window::LANES % teams;
+    const int team = thread / Window::LANES % teams;
     float *const sums = (float *)w->dBC[thread / WARP_LANES][t];
     window_sum<Window::STATES * 2, WARP_LANES / 2, Window::LANES, true>(thread, dBC);
     const int size = count < 4 ? count : 4; /* of what is stored at once */
 #pragma unroll
     for (int i = 0; i < count; i += size) {
-        const int at = team * count + i; /* of the thread's, in the order of states */
-        float *const to = &sums[(at / 8 * Window::LANES + lane) * 8 + at % 8];
+        float *const to = &sums[window_pair<Window>(thread, i / 4) * 4 + team * count % 4];
         if (size == 4)
             *(float4 *)to = make_float4(dBC[i], dBC[i + 1], dBC[i + 2], dBC[i + 3]);
         else
@@ -200,7 +200,7 @@ static inline __device__ void window_load(const struct selscan_bwd_call *call, i
     struct selscan_bwd_raw raw[TURNS<ROWS, STEPS>];
 
     rows_fetch<DTYPE, ROWS, STEPS>(call, r, &place, raw);
-    states_each<Window::CAPACITY, STEPS>(&call->in.p, &place, [&](int n, int t, int64_t at) {
+    states_each<Window::CAPACITY, STEPS>(&call->in.p, &place, [&](int, int n, int t, int64_t at) {
         ((float *)w->B[t])[n] = at < 0 ? 0 : dtype_load(call->tensor[SELSCAN_BWD_B], DTYPE, at);
         ((float *)w->C[t])[n] = at < 0 ? 0 : dtype_load(call->tensor[SELSCAN_BWD_C], DTYPE, at);
     });
@@ -222,10 +222,10 @@ static inline __device__ void window_store(const struct selscan_bwd_call *call, 
 {
     const struct place place = w->place;
     const int rows = w->rows.rows;
-    each<Window::ROWS, Window::STEPS>(place.last, [&](int, int row, int t) {
+    each<Window::ROWS, Window::STEPS>(place.last, place.row, [&](int, int row, int t, int64_t at) {
         const float4 edge = w->edge[t][row];
         if (row < rows && place_has(&place, t))
-            selscan_bwd_store(call, DTYPE, place_row(&place, row, t), {edge.x, edge.y, edge.z});
+            selscan_bwd_store(call, DTYPE, at, {edge.x, edge.y, edge.z});
     });
 }
 
@@ -237,8 +237,9 @@ static inline __device__ void window_reduce(const struct selscan *p, const struc
 {
     const struct place place = w->place;
     const int state = (int)p->state;
-    float *const dB = partial->dB + w->block_at, *const dC = partial->dC + w->block_at;
-    each<Window::CAPACITY, Window::STRIDE>(place.last, [&](int, int n, int t) {
+    struct axes axes = place.bc;
+    axes.origin += w->block_at + (int64_t)first * axes.step;
+    each<Window::CAPACITY, Window::STRIDE>(place.last, axes, [&](int, int n, int t, int64_t at) {
         float2 sum = ((const float2 *)w->dBC[0][t])[n];
 #pragma unroll
         for (int warp = 1; warp < Window::WARPS; warp++) {
@@ -247,8 +248,8 @@ static inline __device__ void window_reduce(const struct selscan *p, const struc
             sum.y += more.y;
         }
         if (n < state && place_has(&place, first + t)) {
-            dB[place_bc(&place, n, first + t)] = sum.x;
-            dC[place_bc(&place, n, first + t)] = sum.y;
+            partial->dB[at] = sum.x;
+            partial->dC[at] = sum.y;
         }
     });
 }
