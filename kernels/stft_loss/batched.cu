@@ -245,9 +245,8 @@ static inline __device__ void flush(const struct place<M> *at, int start, int ho
     const int count = last ? 2 * M : hop;
     for (int i = at->thread; i < count; i += M / FFT_HELD) {
         float *const from = &at->ring[ring_place<M>((unsigned)(start + i))];
-        stretch[i] = i < 2 * M ? *from : 0.0f;
-        if (i < 2 * M)
-            *from = 0;
+        stretch[i] = *from; /* 0 in a gap: this thread has been there before */
+        *from = 0;
     }
 }
 

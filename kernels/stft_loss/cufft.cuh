@@ -33,7 +33,7 @@ static inline void *cufft_library(void)
         for (const char *name : names) {
             char path[128] = "";
             strcat(strcat(path, folder), name);
-            void *const library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+            void *const library = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* GPU only */
             if (library)
                 return library;
         }
@@ -112,7 +112,7 @@ static inline const struct cufft_plan *cufft_plan_for(int n, int64_t batch, cuff
     plan->n = n;
     plan->batch = batch;
     plan->type = type;
-    return plan;
+    return plan; /* cost only: the next call finds it */
 }
 
 /* Enqueues the transforms from `in` to `out`; 0, or an error. */

@@ -107,7 +107,7 @@ static size_t work_bytes(const struct stft_loss *p)
     size_t most = 0;
     for (int64_t r = 0; r < p->resolutions; r++)
         for (int back = 0; back < 2; back++) {
-            const int n = (int)stft_loss_window(p, r);
+            const int n = (int)stft_loss_window(p, r); /* GPU only: on simt all need the same */
             const struct cufft_plan *plan = cufft_plan_for(
                 n, stft_loss_rows(p) * stft_loss_frames(p, n), back ? CUFFT_C2R : CUFFT_R2C);
             most = plan && plan->bytes > most ? plan->bytes : most;
