@@ -100,9 +100,10 @@ static double weight(const struct test_case *item)
 }
 
 /* The largest batch, below that of the case, of which a trial takes no more than `has` bytes of the
- * backend's memory and `host_has` of the host's; 0 when there is none. */
-static int64_t batch_that_fits(const struct test_case *item, const struct entry *entry, double has,
-                               double host_has)
+ * backend's memory, which is the host's if `on_host`, and `host_has` of the host's; 0 when there is
+ * none. */
+static int64_t batch_that_fits(const struct test_case *item, const struct entry *entry,
+                               bool on_host, double has, double host_has)
 {
     const struct key *key = item->op->keys;
     struct test_case smaller = *item;
@@ -117,7 +118,9 @@ static int64_t batch_that_fits(const struct test_case *item, const struct entry 
     for (int64_t most = *field; batch < most;) { /* halves the range that the answer is in */
         *field = most - (most - batch) / 2;
         if (*field < *(const int64_t *)((const char *)item->problem + key->offset) &&
-            trial_bytes(&smaller, entry->variant) <= has && prepare_bytes(&smaller) <= host_has)
+            trial_bytes(&smaller, entry->variant) + (on_host ? prepare_bytes(&smaller) : 0) <=
+                has &&
+            prepare_bytes(&smaller) <= host_has)
             batch = *field;
         else
             most = *field - 1;
@@ -143,7 +146,7 @@ static bool skip(struct campaign *c, const struct test_case *item, const struct 
     } else if (outcome->lacks_memory) {
         append(outcome->detail, sizeof outcome->detail, "needs %.3g GB of memory, %.3g GB are free",
                fmax(needs, host_needs) * 1e-9, (needs > has ? has : host_has) * 1e-9);
-        const int64_t fits = batch_that_fits(item, entry, has, host_has);
+        const int64_t fits = batch_that_fits(item, entry, on_host, has, host_has);
         if (fits)
             append(outcome->detail, sizeof outcome->detail, "; batch = %lld fits", (long long)fits);
     } else if (c->options->budget_s > 0) {
