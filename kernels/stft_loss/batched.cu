@@ -17,7 +17,7 @@
  * Cost       bytes: stretches are written and read once, at hop 147 some 7 floats a sample, beside
  *            the compulsory ones; samples are loaded n/hop times, from the L1 cache. A bin in
  *            doubt: n/32 rounds of its warp, in double; of frames that are the same but not silent
- *            every bin is, which takes a hundred times as long.
+ *            every bin is, which takes many times as long.
  * Error      f32 6e-7 at worst in cases/quick.ini and stft.ini.
  * Source     written from the definition; fft.cuh has the source of the transform's order.
  */

@@ -4,7 +4,7 @@
  * than that, the sign of the difference is a matter of luck, and a wrong one is an error of twice
  * the bin's share of the gradient: a hundred times what the error rule allows. Where |E| is that
  * small, so is the direction E/|E|. Such bins are in doubt; they are computed again, alone, as a
- * sum in double precision. Of white noise they are a few in a million.
+ * sum in double precision.
  */
 #ifndef SSMBENCH_STFT_LOSS_COMMON_H
 #define SSMBENCH_STFT_LOSS_COMMON_H
