@@ -97,7 +97,8 @@ struct launch_state {
 
 /* A block that an OpenMP thread runs, beside others; what it takes is kept for the next. */
 struct executor {
-    int64_t block; /* index in the grid, or NO_BLOCK */
+    executor *next; /* of those that no thread has */
+    int64_t block;  /* index in the grid, or NO_BLOCK */
     struct fiber scheduler;
     thread threads[THREADS_MAX];
     warp warps[THREADS_MAX / WARP];

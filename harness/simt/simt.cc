@@ -2,7 +2,6 @@
 #include "cuda_runtime.h"
 #include "executor.h"
 
-#include <mutex>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,21 +212,45 @@ static int64_t block_at(int64_t turn, int64_t blocks)
     return (int64_t)((__int128)turn * stride % blocks);
 }
 
+/* Executors that no thread has, kept for the next launch on whatever thread. */
+static executor *idle;
+static std::mutex idle_lock;
+
+static executor *take_executor(void)
+{
+    const std::lock_guard<std::mutex> lock(idle_lock);
+    executor *taken = idle;
+    if (taken) {
+        idle = taken->next;
+    } else {
+        taken = new executor();
+        taken->arena = (char *)malloc(2 * SHARED_MAX);
+    }
+    /* Another thread's stack may be what it was last scheduled from. */
+    taken->scheduler.stack = NULL;
+    taken->scheduler.fake_stack = taken->scheduler.tsan = NULL;
+    return taken;
+}
+
+static void give_executor(executor *done)
+{
+    const std::lock_guard<std::mutex> lock(idle_lock);
+    done->next = idle;
+    idle = done;
+}
+
 /* Runs blocks until none are left: one after the other by schedules 0 and 1, else several at once,
  * turn by turn; by shuffled schedules a block pauses now and then, for up to 31 turns. */
 static void run_blocks(launch_state *launch, int64_t blocks, index3 grid, index3 block)
 {
-    static thread_local executor *resident[RESIDENT];
+    executor *resident[RESIDENT] = {};
     const int slots = schedule > 1 ? RESIDENT : 1;
     uint64_t chance = schedule ^ (uint64_t)blocks << 8;
     int active = 0, pause[RESIDENT] = {};
     gridDim = grid;
     blockDim = block;
     for (int i = 0; i < slots; i++) {
-        if (!resident[i]) {
-            resident[i] = new executor();
-            resident[i]->arena = (char *)malloc(2 * SHARED_MAX);
-        }
+        resident[i] = take_executor();
         resident[i]->launch = launch;
         resident[i]->count = (int)(block.x * block.y * block.z);
         resident[i]->block = NO_BLOCK;
@@ -252,6 +275,8 @@ static void run_blocks(launch_state *launch, int64_t blocks, index3 grid, index3
                 advance_block();
         }
     } while (active);
+    for (int i = slots - 1; i >= 0; i--)
+        give_executor(resident[i]);
 }
 
 int run(const char *kernel, index3 grid, index3 block, size_t shared_bytes,
