@@ -10,6 +10,7 @@
 #define SSMBENCH_SAFETENSORS_H
 
 #include "message.h"
+#include <jansson.h>
 #include <stdint.h>
 
 enum { SAFETENSORS_RANK_MAX = 8, SAFETENSORS_MAX = 65536 };
@@ -44,9 +45,11 @@ bool safetensors_read(const struct safetensors *file, const struct stored_tensor
 void safetensors_close(struct safetensors *file);
 
 /* Writes `count` tensors with their elements, data[i] of tensor[i], whose offsets and bytes are not
- * looked at: those follow from shapes. The file is put in its place when it is whole. */
+ * looked at: those follow from shapes. `metadata` is an object of texts, or NULL. The file is put
+ * in its place when it is whole. */
 bool safetensors_write(const char *path, const struct stored_tensor tensor[],
-                       const void *const data[], int count, struct message *message);
+                       const void *const data[], int count, const json_t *metadata,
+                       struct message *message);
 
 /* Bytes of an element of that dtype, or 0 when the format has no such word. */
 int safetensors_element_size(const char *dtype);

@@ -133,7 +133,7 @@ Test(safetensors, what_is_written_is_read)
     struct message message;
     float read[6];
     double one;
-    cr_assert(safetensors_write(path, out, data, 3, &message), "%s", message.text);
+    cr_assert(safetensors_write(path, out, data, 3, NULL, &message), "%s", message.text);
     cr_assert(safetensors_open(&file, path, &message), "%s", message.text);
     cr_assert(eq(int, file.count, 3));
     const struct stored_tensor *found = safetensors_find(&file, "a");
@@ -161,10 +161,11 @@ Test(safetensors, a_file_that_cannot_be_written_leaves_none)
     const float a = 1;
     const void *const data[] = {&a};
     struct message message;
-    cr_assert(not(safetensors_write("/nowhere/x.safetensors", &out, data, 1, &message)));
+    cr_assert(not(safetensors_write("/nowhere/x.safetensors", &out, data, 1, NULL, &message)));
     cr_assert(strstr(message.text, "/nowhere/x.safetensors: No such file") != NULL);
     cr_assert(eq(int, mkdir(path, 0700), 0));
-    cr_assert(not(safetensors_write(path, &out, data, 1, &message)), "a folder is in its place");
+    cr_assert(not(safetensors_write(path, &out, data, 1, NULL, &message)),
+              "a folder is in its place");
     cr_assert(eq(int, rmdir(path), 0));
     cr_assert(eq(int, rmdir(folder), 0), "an unfinished file was left");
     cr_assert(eq(int, mkdir(folder, 0700), 0));
@@ -180,7 +181,7 @@ Test(safetensors, survives_any_damage)
     struct message message;
     unsigned char whole[512], bytes[512];
     unsigned random = 12345;
-    cr_assert(safetensors_write(path, out, data, 2, &message));
+    cr_assert(safetensors_write(path, out, data, 2, NULL, &message));
     FILE *stream = fopen(path, "r");
     const size_t size = fread(whole, 1, sizeof whole, stream);
     int accepted = 0;

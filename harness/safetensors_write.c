@@ -2,7 +2,6 @@
 #include "safetensors.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +17,12 @@ static uint64_t bytes_of(const struct stored_tensor *tensor)
 }
 
 /* The header's text, padded with spaces to a multiple of 8 bytes; the caller frees it. */
-static char *header_text(const struct stored_tensor tensor[], int count, size_t *length)
+static char *header_text(const struct stored_tensor tensor[], int count, const json_t *metadata,
+                         size_t *length)
 {
     json_t *header = json_object();
+    if (metadata)
+        json_object_set_new(header, "__metadata__", json_deep_copy(metadata));
     uint64_t at = 0;
     for (int i = 0; i < count; i++) {
         json_t *shape = json_array();
@@ -46,12 +48,13 @@ static char *header_text(const struct stored_tensor tensor[], int count, size_t 
 }
 
 bool safetensors_write(const char *path, const struct stored_tensor tensor[],
-                       const void *const data[], int count, struct message *message)
+                       const void *const data[], int count, const json_t *metadata,
+                       struct message *message)
 {
     char unfinished[PATH_MAX];
     unsigned char length_bytes[8];
     size_t length = 0;
-    char *header = header_text(tensor, count, &length);
+    char *header = header_text(tensor, count, metadata, &length);
     const int size = snprintf(unfinished, sizeof unfinished, "%s.%d.part", path, (int)getpid());
     FILE *stream = header && size < (int)sizeof unfinished ? fopen(unfinished, "w") : NULL;
     bool good = stream != NULL;
