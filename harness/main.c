@@ -1,6 +1,7 @@
 /* The command line: ssmbench VERB [ARGUMENTS]. Each verb has its own --help. */
 #include "audio_check.h"
 #include "campaign.h"
+#include "export.h"
 #include "list.h"
 #include "table.h"
 #include "version.h"
@@ -43,6 +44,12 @@ static const struct argp_option CAMPAIGN_OPTIONS[] = {
     {"budget", KEY_BUDGET, "SECONDS", 0,
      "leave out, and name, what does not fit in this time or in memory", 0},
     {"fail-fast", KEY_FAIL_FAST, NULL, 0, "end after the first row that fails", 0},
+    {0},
+};
+static const struct argp_option EXPORT_OPTIONS[] = {
+    {"op", KEY_OP, "RE", 0, "only the operation that matches this extended regular expression", 0},
+    {"case", KEY_CASE, "RE", 0, "the case whose name matches", 0},
+    {"out", KEY_OUT, "FILE", 0, "the file to write", 0},
     {0},
 };
 static const struct argp_option TABLE_OPTIONS[] = {
@@ -140,6 +147,12 @@ static int info_verb(struct arguments *a)
     return info_print(a->json, a->slug);
 }
 
+static int export_verb(struct arguments *a)
+{
+    a->campaign.suites = a->word;
+    return export_case(&a->campaign);
+}
+
 static int audio_check_verb(struct arguments *a)
 {
     if (a->words != 1)
@@ -185,6 +198,12 @@ static const struct verb {
      "Prints a table of result rows: times and speedups, the same with the share of the copy "
      "bandwidth, what passed, how much slower simt is than cpu, or which rows are older than "
      "their variant's sources."},
+    {"export", export_verb, EXPORT_OPTIONS, "[SUITE...]",
+     "Writes a case's inputs and reference outputs.\vA .safetensors file: the inputs by their "
+     "names, "
+     "as every variant gets them; the outputs of the double-precision reference, as F64; "
+     "operation, "
+     "case and keys as metadata."},
     {"info", info_verb, INFO_OPTIONS, "",
      "Prints this machine, its backends and their copy bandwidth."},
     {"audio-check", audio_check_verb, NO_OPTIONS, "DIR",

@@ -1,0 +1,107 @@
+/* What `ssmbench export` writes is what variants get and what the reference says. Runs the binary
+ * that the environment variable SSMBENCH names. */
+#include "cases.h"
+#include "safetensors.h"
+#include "trial.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/ssmbench-export-XXXXXX", suite[64], path[64], text[1 << 14];
+
+static void make_folder(void)
+{
+    cr_assert(ne(ptr, mkdtemp(folder), NULL));
+    snprintf(suite, sizeof suite, "%s/s.ini", folder);
+    snprintf(path, sizeof path, "%s/x.safetensors", folder);
+    FILE *file = fopen(suite, "w");
+    fputs("[a]\nop = selscan, selscan_bwd\nchannels = 3\nlength = 7\nstate = 2\nskip = on\n"
+          "dtype = bf16\nwhy = test\n[b]\nop = conv1d\nchannels = 2\nlength = 5\nseq_idx = on\n"
+          "why = test\n",
+          file);
+    fclose(file);
+}
+
+static void remove_folder(void)
+{
+    unlink(suite);
+    unlink(path);
+    rmdir(folder);
+}
+
+TestSuite(export, .init = make_folder, .fini = remove_folder, .timeout = 60);
+
+/* Runs `ssmbench export SUITE ARGUMENTS`; returns its status, and leaves what it says in `text`. */
+static int export_with(const char *arguments)
+{
+    char command[512];
+    snprintf(command, sizeof command, "%s export %s %s 2>&1", getenv("SSMBENCH"), suite, arguments);
+    FILE *pipe = popen(command, "r");
+    text[fread(text, 1, sizeof text - 1, pipe)] = '\0';
+    return WEXITSTATUS(pclose(pipe));
+}
+
+static void check_case(const struct test_case *item)
+{
+    struct prepared prepared;
+    struct safetensors file;
+    struct message message;
+    char arguments[256];
+    int count = 0;
+    snprintf(arguments, sizeof arguments, "--op '^%s$' --case '^%s$' --out %s", item->op->name,
+             item->name, path);
+    cr_assert(eq(int, export_with(arguments), 0), "%s", text);
+    cr_assert(safetensors_open(&file, path, &message), "%s", message.text);
+    prepare(item, &prepared);
+    for (int i = 0; i < item->op->tensor_count; i++) {
+        const struct tensor *tensor = &prepared.tensor[i];
+        const struct stored_tensor *stored = safetensors_find(&file, tensor->name);
+        cr_assert(eq(int, stored != NULL, tensor->present), "%s", tensor->name);
+        if (!stored)
+            continue;
+        count++;
+        const void *wanted = tensor->output ? (void *)prepared.reference[i] : prepared.input[i];
+        char *got = must_allocate(stored->bytes, 1);
+        cr_assert(safetensors_read(&file, stored, got, &message), "%s", message.text);
+        cr_assert(eq(u64, stored->bytes,
+                     (uint64_t)tensor_elements(tensor) *
+                         (tensor->output ? sizeof(double) : tensor_element_size(tensor))));
+        cr_assert(eq(int, memcmp(got, wanted, stored->bytes), 0), "%s", tensor->name);
+        cr_assert(eq(int, stored->rank, tensor->rank));
+        free(got);
+    }
+    cr_assert(eq(int, file.count, count));
+    safetensors_close(&file);
+    prepared_free(&prepared);
+}
+
+Test(export, writes_inputs_and_the_references_outputs)
+{
+    struct case_list cases = {0};
+    struct message message;
+    cr_assert(cases_read(suite, &cases, &message), "%s", message.text);
+    cr_assert(eq(int, cases.count, 3));
+    for (int i = 0; i < cases.count; i++)
+        check_case(&cases.item[i]);
+    cases_free(&cases);
+}
+
+Test(export, says_what_it_expects)
+{
+    char arguments[256];
+    cr_assert(eq(int, export_with("--case a"), 2));
+    cr_assert(strstr(text, "export: expected --out FILE") != NULL, "%s", text);
+    snprintf(arguments, sizeof arguments, "--out %s", path);
+    cr_assert(eq(int, export_with(arguments), 2));
+    cr_assert(strstr(text, "export: 3 cases match, s/a of selscan and s/a of selscan_bwd") != NULL,
+              "%s", text);
+    snprintf(arguments, sizeof arguments, "--case nosuch --out %s", path);
+    cr_assert(eq(int, export_with(arguments), 3));
+    cr_assert(eq(int, export_with("--case b --out /nowhere/x"), 2));
+    cr_assert(strstr(text, "/nowhere/x: No such file") != NULL, "%s", text);
+    cr_assert(eq(int, access(path, F_OK), -1), "nothing was written");
+}
