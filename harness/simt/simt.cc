@@ -2,6 +2,7 @@
 #include "cuda_runtime.h"
 #include "executor.h"
 
+#include <mutex>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
