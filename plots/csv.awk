@@ -47,7 +47,12 @@ function sorted(list,    word, count, i, j, text) {
 }
 
 # `list` with `word` in it once.
-function with_word(list, word) { return index(" " list " ", " " word " ") ? list : list (list ? " " : "") word }
+function with_word(list, word) {
+    return index(" " list " ", " " word " ") ? list : list (list ? " " : "") word
+}
+
+# A row that a picture may show.
+function drawable() { return cell("check.status") == "PASS" && cell("grade") != "reduced" }
 
 # Machine, commits, dates and stale rows of a picture, from notes kept row by row.
 function note_row(id) {
@@ -62,8 +67,11 @@ function caption(id) {
 }
 
 function stale(id,    many) {
+    if (!STALE[id])
+        return ""
     many = STALE[id] > 1
-    return STALE[id] ? "† " STALE[id] " row" (many ? "s" : "") " measured before " (many ? "their" : "its") " sources last changed" : ""
+    return "† " STALE[id] " row" (many ? "s" : "") " measured before " (many ? "their" : "its") \
+        " sources last changed"
 }
 
 # A list as gnuplot's tics.

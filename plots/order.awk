@@ -1,4 +1,5 @@
-# Numbers the variants of each operation, by name, over CSVs of all machines: "op variant number".
+# Numbers the variants of each operation, by name, over the CSVs of all machines, so that a variant
+# looks the same in all pictures of its operation: "op variant number".
 
 { csv($0) }
 FNR == 1 { headings(); next }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# plots.sh SSMBENCH RESULTS OUT: pictures of the rows RESULTS/MACHINE/*.jsonl, or of RESULTS/*.jsonl, as
+# plots.sh SSMBENCH RESULTS OUT: pictures of the rows RESULTS/MACHINE/*.jsonl, or RESULTS/*.jsonl, as
 # OUT/MACHINE/PLOT-ID.svg and .png. A plot without data is said in a line. Exit status as of ssmbench.
 set -eu
 export LC_ALL=C.UTF-8
@@ -7,7 +7,10 @@ ssmbench=$1
 results=${2%/}
 out=$3
 plots=$(dirname "$0")
-command -v gnuplot >/dev/null || { echo "plots: no gnuplot: \`make deps\` installs it" >&2; exit 4; }
+if ! command -v gnuplot >/dev/null; then
+    echo "plots: no gnuplot: \`make deps\` installs it" >&2
+    exit 4
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -21,9 +24,10 @@ for folder in "$results"/*/ "$results"/; do
     "$ssmbench" table step --format csv "$@" > "$work/$name/step.csv" 2>/dev/null || true
 done
 set -- "$work"/*/rows.csv
-[ -e "$1" ] || { echo "plots: no rows in $results: expected MACHINE/SUITE.jsonl or SUITE.jsonl below it" >&2; exit 3; }
-
-# "op variant number": a variant looks the same in all pictures of its operation, on every machine.
+if [ ! -e "$1" ]; then
+    echo "plots: no rows in $results: expected MACHINE/SUITE.jsonl or SUITE.jsonl below it" >&2
+    exit 3
+fi
 awk -f "$plots/csv.awk" -f "$plots/order.awk" "$@" > "$work/order"
 
 # split_rows PROGRAM ASSIGNMENT: writes what the pictures need, prints their names.
@@ -66,7 +70,7 @@ for csv; do
     done < "$data/decays"
 
     split_rows roofline.awk unused= > "$data/roofs"
-    [ -s "$data/roofs" ] || echo "plots: $machine/roofline: no row has a bandwidth, bytes, flops and a measured copy"
+    [ -s "$data/roofs" ] || echo "plots: $machine/roofline: no row has a time, flops and a measured copy"
     while read -r id; do
         draw roofline "$id" "roofline-$id" 1 ""
     done < "$data/roofs"

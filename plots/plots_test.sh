@@ -1,6 +1,6 @@
 #!/bin/sh
-# plots_test.sh SSMBENCH: pictures of the committed results. Each that the rows promise is there, whole, names
-# its machine and has a curve for each variant; a folder without rows gets a sentence. Silence is not enough.
+# plots_test.sh SSMBENCH: draws the committed results. Each picture that the rows promise is there,
+# whole, names its machine and has a curve for each variant; a folder without rows gets a sentence.
 set -eu
 plots=$(dirname "$0")
 work=$(mktemp -d)
@@ -11,10 +11,10 @@ fail() {
     exit 1
 }
 
-"$plots/plots.sh" "$1" results "$work/out" > "$work/log" 2>&1 || { cat "$work/log" >&2; fail "plots.sh failed"; }
+"$plots/plots.sh" "$1" results "$work/out" > "$work/log" 2>&1 || fail "plots.sh: $(cat "$work/log")"
 grep -v '^plots: ' "$work/log" >&2 && fail "unexpected output, above"
 
-# "MACHINE FILE VARIANTS" of each sweep of lengths that has a time, by another road than sweep.awk's.
+# What each sweep of lengths promises, by another road than that of sweep.awk.
 for folder in results/*/; do
     "$1" table speedup --format csv "$folder"*.jsonl > "$work/csv"
     awk -f "$plots/csv.awk" -f "$plots/promise.awk" -v folder="$(basename "$folder")" "$work/csv"
@@ -22,16 +22,21 @@ done > "$work/promised"
 [ -s "$work/promised" ] || fail "the committed rows promise no picture"
 
 pictures=0
-while IFS='|' read -r folder machine id variants; do
+while IFS='|' read -r folder machine id points variants; do
     for kind in time speedup error; do
         file=$work/out/$folder/$kind-$id
         [ -s "$file.png" ] || fail "no $file.png"
         grep -q "$machine" "$file.svg" || fail "$file.svg does not name $machine"
         for variant in $variants; do
-            [ "$(grep -c "<title>$variant</title>" "$file.svg")" = 1 ] || fail "$file.svg: no curve of $variant"
+            grep -q "<title>$variant</title>" "$file.svg" || fail "$file.svg: no curve of $variant"
         done
-        [ "$(grep '<title>[a-z]' "$file.svg" | grep -vc '<title>gnuplot_')" = "$(echo "$variants" | wc -w)" ] || fail "$file.svg: curves of no variant"
+        curves=$(grep '<title>[a-z]' "$file.svg" | grep -vc '<title>gnuplot_')
+        [ "$curves" = "$(echo "$variants" | wc -w)" ] || fail "$file.svg: $curves curves of $variants"
     done
+    # The key has a point for each variant, too.
+    file=$work/out/$folder/time-$id.svg
+    drawn=$(($(grep "href='#gpPt" "$file" | grep -vc " id='") - curves))
+    [ "$drawn" = "$points" ] || fail "$file: $drawn points for $points times"
 done < "$work/promised"
 for kind in time speedup error memory roofline step; do
     [ -e "$(find "$work/out" -name "$kind-*.svg" | head -n 1)" ] || fail "no picture of $kind"

@@ -1,11 +1,11 @@
-# What a roofline shows: a picture for each operation and backend, of the rows that have a bandwidth, bytes
-# and flops. Files as of sweep.awk; prints the names of the pictures.
+# What a roofline shows: a picture for each operation and backend, of the rows that have a bandwidth,
+# bytes and flops. Files as of sweep.awk; prints the names of the pictures.
 
 FILENAME == ARGV[1] { STYLE[$1, $2] = $3; next }
 { csv($0) }
 FNR == 1 { headings(); next }
 
-cell("check.status") == "PASS" && cell("gbs") != "" && cell("machine.copy_gbs") != "" && cell("flops") > 0 && cell("bytes") > 0 {
+drawable() && cell("gbs") > 0 && cell("machine.copy_gbs") > 0 && cell("flops") > 0 && cell("bytes") > 0 {
     id = cell("op") "-" cell("backend")
     one = cell("variant")
     if (!(id in TITLE)) {

@@ -7,5 +7,6 @@ set ylabel "times faster than ".baseline
 set format y "%g"
 do for [format in formats] {
     eval output("speedup", format)
-    plot for [i = 1:words(variants)] data index i - 1 using 1:5 with linespoints lt word(styles, i) + 0 title word(variants, i)
+    plot for [i = 1:words(variants)] data index i - 1 \
+        using 1:5 with linespoints lt word(styles, i) + 0 title word(variants, i)
 }

@@ -1,5 +1,5 @@
-# The tables of `ssmbench table step --format csv`, each into FOLDER/step-ID.dat, a line for before and for
-# after with the seconds of the parts and their sum, and FOLDER/step-ID.gp; prints the names.
+# The tables of `ssmbench table step --format csv`, each into FOLDER/step-ID.dat, a line for before
+# and for after with the seconds of the parts and their sum, and FOLDER/step-ID.gp; prints the names.
 
 function seconds(text,    part) {
     split(text, part, " ")
@@ -17,8 +17,9 @@ function write(    id, file, data, i, batch) {
     for (i = 2; i <= 3; i++)
         printf "%s%s %.6g \"%.3g s\"\n", i == 2 ? "before" : "after", LINE[i], SUM[i], SUM[i] > data
     print "id = " quoted(id) "; data = " quoted(data) "; folder = " quoted(pictures) > file
-    print "title = 'step'; shape = " quoted(note) "; caption = " quoted(heading) > file
-    print "stale = " quoted(remark) "; parts = " quoted(parts) "; largest_s = " (SUM[2] > SUM[3] ? SUM[2] : SUM[3]) > file
+    print "shape = " quoted(note) "; caption = " quoted(heading) > file
+    print "stale = " quoted(remark) "; parts = " quoted(parts) > file
+    print "largest_s = " (SUM[2] > SUM[3] ? SUM[2] : SUM[3]) > file
     close(data)
     close(file)
     print id

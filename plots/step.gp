@@ -1,5 +1,5 @@
-# A training step before and after, as stacked bars: in seconds, and each as shares of itself, since of two
-# bars that differ by 30 times the smaller shows nothing.
+# A training step before and after, as stacked bars: in seconds, and each as shares of itself, since
+# of two bars that differ by 30 times the smaller shows nothing.
 set style data histograms
 set style histogram rowstacked
 set style fill solid 0.9 noborder
@@ -28,6 +28,7 @@ do for [format in formats] {
     set ylabel "share (%)"
     set yrange [0:100]
     set key at screen 0.76, 0.92 left top Left reverse invert samplen 2 noenhanced
-    plot for [i = 2:5] data using (100 * column(i) / column(6)):xtic(1) lt shade[i - 1] dt 1 title word(parts, i - 1)
+    plot for [i = 2:5] data using (100 * column(i) / column(6)):xtic(1) \
+        lt shade[i - 1] dt 1 title word(parts, i - 1)
     unset multiplot
 }

@@ -1,6 +1,6 @@
-# How every picture looks: the palette of Okabe and Ito, which the colour-blind tell apart, with a dash and
-# a point shape each, so that it reads printed grey. A linetype is a variant, the same in all pictures.
-# Loaded first; then the picture's own numbers; then the script that draws it.
+# How every picture looks: the palette of Okabe and Ito, which the colour-blind tell apart, with a
+# dash and a point shape each, so that it reads printed grey. A linetype is a variant, the same in
+# all pictures of its operation. Loaded first; then the picture's own numbers; then what draws it.
 
 set encoding utf8
 set linetype 1 lc rgb '#0072B2' lw 2 dt 1            pt 7  ps 0.7
@@ -26,13 +26,16 @@ set style fill transparent solid 0.25 noborder
 
 formats = "svg png"
 terminal(format) = (format eq "svg") \
-    ? "set terminal svg size 900,560 font 'Helvetica,Arial,sans-serif,14' noenhanced dashed background 'white'" \
+    ? "set terminal svg size 900,560 font 'Helvetica,Arial,sans-serif,14' noenhanced dashed " \
+        ."background 'white'" \
     : "set terminal pngcairo size 1350,840 font 'sans,14' fontscale 1.25 linewidth 1.5 noenhanced dashed"
 
 # What a script says before it plots: where to, its heading, the axis of a sweep, the caption.
-output(kind, format) = sprintf("%s; set output '%s/%s-%s.%s'", terminal(format), folder, kind, id, format)
+output(kind, format) = terminal(format) \
+    .sprintf("; set output '%s/%s-%s.%s'", folder, kind, id, format)
 heading(what) = sprintf("set title '%s: %s'", title, what)
-line_of(n, text) = sprintf("set label %d '%s' at screen 0.015,%g left font ',11'", n, text, 0.14 - 0.037 * n)
+line_of(n, text) = \
+    sprintf("set label %d '%s' at screen 0.015,%g left font ',11'", n, text, 0.14 - 0.037 * n)
 caption_is(text) = line_of(1, text)."; ".line_of(2, caption)."; ".line_of(3, stale)
 sweep_axis = "set logscale x; eval xtics_of_data; set xlabel axis; set autoscale xfix; " \
     ."set offsets graph 0.02, graph 0.02, graph 0, graph 0"

@@ -1,7 +1,7 @@
-# The sweeps of a machine's rows: cases that differ in one key only (-v key=keys.length, keys.decay), at
-# three values of it at least. Writes FOLDER/ID.dat, a block a variant, and FOLDER/ID.gp, what else the
-# scripts need; prints a line for each: ID, and how many values it has of time, speedup, error, workspace.
-# First file: the order of an operation's variants, "op variant number"; second: the CSV.
+# The sweeps of a machine's rows: cases that differ in one key only (-v key=keys.length, keys.decay),
+# at three values of it at least. Writes FOLDER/ID.dat, a block a variant, and FOLDER/ID.gp, what
+# else the scripts need; prints a line for each: ID, and how many values it has of time, speedup,
+# error, workspace. First file: what order.awk prints; second: the CSV.
 
 BEGIN { word = key; sub(/.*\./, "", word) }
 
@@ -9,7 +9,7 @@ FILENAME == ARGV[1] { STYLE[$1, $2] = $3; next }
 { csv($0) }
 FNR == 1 { headings(); next }
 
-cell("check.status") == "PASS" && cell(key) + 0 > 0 {
+drawable() && cell(key) + 0 > 0 {
     sweep = cell("case")
     sub("/?" word "=[^/]*", "", sweep)
     id = cell("op") "-" cell("backend") "-" cell("suite") (sweep ? "-" sweep : "")
@@ -41,8 +41,12 @@ function count(id, what, name) { COUNT[id, what] += cell(name) + 0 > 0 }
 function shape(    text, i, name, part) {
     split("batch channels length state decay dtype layout a", name, " ")
     for (i = 1; i <= 8; i++)
-        if (cell("keys." name[i]) != "" && name[i] != word && !(name[i] == "decay" && cell("keys.decay") == 0)) {
-            part = name[i] == "dtype" || name[i] == "layout" ? cell("keys." name[i]) : name[i] " " cell("keys." name[i])
+        if (name[i] != word && cell("keys." name[i]) != "") {
+            part = cell("keys." name[i])
+            if (name[i] == "decay" && part == 0)
+                continue
+            if (name[i] != "dtype" && name[i] != "layout")
+                part = name[i] " " part
             text = text (text ? ", " : "") part
         }
     return text
@@ -70,9 +74,11 @@ function write(id,    variant, value, variants, values, i, j, styles, spaces, da
     close(data)
     file = folder "/" id ".gp"
     print "id = " quoted(id) "; data = " quoted(data) "; folder = " quoted(pictures) > file
-    print "title = " quoted(TITLE[id]) "; shape = " quoted(SHAPE[id]) "; caption = " quoted(caption(id)) > file
+    print "title = " quoted(TITLE[id]) "; shape = " quoted(SHAPE[id]) > file
+    print "caption = " quoted(caption(id)) > file
     print "stale = " quoted(stale(id)) > file
-    print "variants = " quoted(sorted(VARIANTS[id])) "; styles = " quoted(styles) "; spaces = " quoted(spaces) > file
+    print "variants = " quoted(sorted(VARIANTS[id])) "; styles = " quoted(styles) > file
+    print "spaces = " quoted(spaces) > file
     print "baseline = " quoted(BASELINE[id]) "; axis = " quoted(word) > file
     print "xtics_of_data = " tics(sorted(VALUES[id])) > file
     close(file)
@@ -82,7 +88,7 @@ END {
     for (i = 1; i <= ids; i++)
         if (split(VALUES[IDS[i]], unused, " ") >= 3) {
             write(IDS[i])
-            print IDS[i], COUNT[IDS[i], "time"] + 0, COUNT[IDS[i], "speedup"] + 0, COUNT[IDS[i], "error"] + 0, \
-                COUNT[IDS[i], "space"] + 0
+            print IDS[i], COUNT[IDS[i], "time"], COUNT[IDS[i], "speedup"], COUNT[IDS[i], "error"], \
+                COUNT[IDS[i], "space"]
         }
 }

@@ -7,6 +7,8 @@ set ylabel "time (ms)"
 set format y "%g"
 do for [format in formats] {
     eval output("time", format)
-    plot for [i = 1:words(variants)] data index i - 1 using 1:3:4 with filledcurves lt word(styles, i) + 0 notitle, \
-         for [i = 1:words(variants)] data index i - 1 using 1:2 with linespoints lt word(styles, i) + 0 title word(variants, i)
+    plot for [i = 1:words(variants)] data index i - 1 \
+            using 1:3:4 with filledcurves lt word(styles, i) + 0 notitle, \
+         for [i = 1:words(variants)] data index i - 1 \
+            using 1:2 with linespoints lt word(styles, i) + 0 title word(variants, i)
 }
