@@ -18,7 +18,7 @@ trap 'rm -rf "$work"' EXIT
 for folder in "$results"/*/ "$results"/; do
     set -- "$folder"*.jsonl
     [ -e "$1" ] || continue
-    name=$(basename "$folder")
+    name=$(basename "$(cd "$folder" && pwd)")
     mkdir "$work/$name"
     "$ssmbench" table speedup --format csv "$@" > "$work/$name/rows.csv"
     "$ssmbench" table step --format csv "$@" > "$work/$name/step.csv" 2>/dev/null || true
@@ -51,8 +51,8 @@ for csv; do
     machine=$(basename "$data")
     pictures=$out/$machine
     drawn=0
-    rm -rf "$pictures"
     mkdir -p "$pictures"
+    rm -f "$pictures"/*.svg "$pictures"/*.png
 
     split_rows sweep.awk key=keys.length > "$data/lengths"
     [ -s "$data/lengths" ] || echo "plots: $machine/time, speedup, error, memory: no case with three lengths"

@@ -1,4 +1,6 @@
 # How many times faster than the baseline, against length.
+stats data using 5 nooutput
+set yrange [STATS_min / 1.5:*]
 eval sweep_axis
 eval heading("speedup over ".baseline." against ".axis)
 eval caption_is(shape."; medians of cold runs")

@@ -15,7 +15,7 @@ set linetype cycle 8
 
 set border 3 lc rgb '#444444'
 set tics nomirror out
-set grid lc rgb '#dddddd' lw 1 dt 1
+set grid lc rgb '#c8c8c8' lw 1 dt 1
 set lmargin at screen 0.11
 set rmargin at screen 0.74
 set bmargin at screen 0.25

@@ -25,10 +25,10 @@ drawable() && cell(key) + 0 > 0 {
     VALUES[id] = with_word(VALUES[id], cell(key))
     ROW[id, variant, cell(key)] = measured()
     OF[id, variant] = cell("op") SUBSEP variant
-    count(id, "time", "time.median_ms")
-    count(id, "speedup", "speedup")
-    count(id, "error", "check.error")
-    count(id, "space", "workspace_bytes")
+    tally(id, "time", "time.median_ms")
+    tally(id, "speedup", "speedup")
+    tally(id, "error", "check.error")
+    tally(id, "space", "workspace_bytes")
     if (cell("workspace_bytes") + 0 > SPACE[id, variant] + 0)
         SPACE[id, variant] = cell("workspace_bytes")
     if (cell("speedup") == 1)
@@ -36,7 +36,7 @@ drawable() && cell(key) + 0 > 0 {
     note_row(id)
 }
 
-function count(id, what, name) { COUNT[id, what] += cell(name) + 0 > 0 }
+function tally(id, what, name) { COUNT[id, what] += cell(name) + 0 > 0 }
 
 function shape(    text, i, name, part) {
     split("batch channels length state decay dtype layout a", name, " ")
