@@ -4,7 +4,7 @@ BUILD    := build
 SUITE    := speedup
 BUDGET   := 200
 PACKAGES := build-essential git clang-format libcriterion-dev libinih-dev libjansson-dev librandom123-dev \
-            libkissfft-dev libsndfile1-dev
+            libkissfft-dev libsndfile1-dev gnuplot-nox
 
 MARCH    := native
 OPTIMISE := -O3 -march=$(MARCH)
@@ -57,7 +57,7 @@ export MUTANT_OBJECTS := $(objects)
 
 generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc version.h)
 
-.PHONY: all deps verify bench table readme record test sanitize race mutants lint format bundle clean help FORCE
+.PHONY: all deps verify bench table plots readme record test sanitize race mutants lint format bundle clean help FORCE
 
 all: $(BUILD)/ssmbench ## build build/ssmbench: CPU variants, and CUDA ones where nvcc is
 	$(if $(NVCC)$(SANITIZE)$(RACE),,@echo "ssmbench: no nvcc on the PATH: built for the CPU only")
@@ -76,6 +76,9 @@ bench: all ## check, time and print the table: make bench SUITE=speedup BUDGET=2
 table: all ## print the speedup table of RESULTS (default: all committed rows)
 	@$(BUILD)/ssmbench table speedup $(or $(RESULTS),$(wildcard results/*/*.jsonl))
 
+plots: all ## draw the rows in RESULTS (default: results) as build/plots/MACHINE/*.svg and .png
+	@plots/plots.sh $(BUILD)/ssmbench $(or $(RESULTS),results) $(BUILD)/plots
+
 record: all ## bench SUITE into results/MACHINE/ anew, for a commit, and rewrite the tables
 	rm -f results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl results/$$($(BUILD)/ssmbench info --slug)/simt.jsonl
 	$(BUILD)/ssmbench verify quick --case '^guide' --backend cpu,simt --out results/$$($(BUILD)/ssmbench info --slug)/simt.jsonl
@@ -88,6 +91,7 @@ readme: all ## rewrite the generated parts of README.md and docs/ from results/
 test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criterion's summary
 	harness/generated.sh --check $(BUILD)/ssmbench README.md $(wildcard docs/*.md)
 	@$(BUILD)/ssmbench table stale $(wildcard results/*/*.jsonl)
+	@plots/plots_test.sh $(BUILD)/ssmbench
 	harness/quietly.sh $(BUILD)/ssmbench verify quick edge --backend cpu
 	$(MAKE) sanitize
 	$(MAKE) race

@@ -141,12 +141,13 @@ static void print_speedup(const json_t *rows, size_t at, bool roof, enum grid_fo
 static void print_speedup_csv(const json_t *rows)
 {
     static const char *const text[] = {
-        "machine.name", "op",         "variant",     "backend", "suite",        "case", "commit",
-        "date",         "keys.dtype", "keys.layout", "keys.a",  "check.status", NULL};
+        "machine.name", "op",         "variant",     "backend", "suite",        "case",  "commit",
+        "date",         "keys.dtype", "keys.layout", "keys.a",  "check.status", "grade", NULL};
     static const char *const value[] = {
         "keys.batch",  "keys.channels", "keys.length", "keys.state",     "keys.decay",
         "check.error", "time.min_ms",   "time.q1_ms",  "time.median_ms", "time.q3_ms",
         "time.low_ms", "time.high_ms",  "gbs",         "copy_fraction",  "workspace_bytes",
+        "bytes",       "flops",         "exps",        "memory_bytes",   "machine.copy_gbs",
         NULL};
     struct grid grid = {0};
     int column = 0, columns = 2;

@@ -1,0 +1,56 @@
+#!/bin/sh
+# plots_test.sh SSMBENCH: draws the committed results. Each picture that the rows promise is there,
+# whole, names its machine and has a curve for each variant; a folder without rows gets a sentence.
+set -eu
+plots=$(dirname "$0")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/empty"
+fail() {
+    echo "plots_test: $*" >&2
+    exit 1
+}
+
+"$plots/plots.sh" "$1" results "$work/out" > "$work/log" 2>&1 || fail "plots.sh: $(cat "$work/log")"
+grep -v '^plots: ' "$work/log" >&2 && fail "unexpected output, above"
+
+# What each sweep of lengths promises, by another road than that of sweep.awk.
+for folder in results/*/; do
+    "$1" table speedup --format csv "$folder"*.jsonl > "$work/csv"
+    awk -f "$plots/csv.awk" -f "$plots/promise.awk" -v folder="$(basename "$folder")" "$work/csv"
+done > "$work/promised"
+[ -s "$work/promised" ] || fail "the committed rows promise no picture"
+
+pictures=0
+while IFS='|' read -r folder machine id points variants; do
+    for kind in time speedup error; do
+        file=$work/out/$folder/$kind-$id
+        [ -s "$file.png" ] || fail "no $file.png"
+        grep -q "$machine" "$file.svg" || fail "$file.svg does not name $machine"
+        for variant in $variants; do
+            grep -q "<title>$variant</title>" "$file.svg" || fail "$file.svg: no curve of $variant"
+        done
+        curves=$(grep '<title>[a-z]' "$file.svg" | grep -vc '<title>gnuplot_')
+        [ "$curves" = "$(echo "$variants" | wc -w)" ] || fail "$file.svg: $curves curves of $variants"
+    done
+    # The key has a point for each variant, too.
+    file=$work/out/$folder/time-$id.svg
+    drawn=$(($(grep "href='#gpPt" "$file" | grep -vc " id='") - curves))
+    [ "$drawn" = "$points" ] || fail "$file: $drawn points for $points times"
+done < "$work/promised"
+for kind in time speedup error memory roofline step; do
+    [ -e "$(find "$work/out" -name "$kind-*.svg" | head -n 1)" ] || fail "no picture of $kind"
+done
+for file in "$work"/out/*/*.svg; do
+    tail -n 2 "$file" | grep -q '</svg>' || fail "$file is cut off"
+    if command -v xmllint >/dev/null; then
+        xmllint --noout "$file" || fail "$file is not well-formed"
+    fi
+    pictures=$((pictures + 1))
+done
+
+status=0
+"$plots/plots.sh" "$1" "$work/empty" "$work/none" > "$work/log" 2>&1 || status=$?
+[ "$status" = 3 ] || fail "an empty folder: exit status $status"
+grep -q '^plots: no rows in ' "$work/log" || fail "an empty folder: no sentence"
+echo "plots: $pictures pictures of the committed results, all as their rows promise"
