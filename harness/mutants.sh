@@ -9,7 +9,8 @@
 #
 # The Makefile exports MUTANT_CC, _CFLAGS, _CXX, _CXXFLAGS, _LDLIBS, _OBJECTS: those of the build.
 # A statement whose comment begins with "cost only" or "GPU only" is spared, and counted: without it
-# results are the same, later, or the same but on a GPU.
+# results are the same, later, or the same but on a GPU. So is what simt does not compile, between
+# #ifdef __CUDACC__ and #else or #endif.
 # EVERY=3 tries one of three, others at the next commit. VERBOSE=1 prints a line for every mutant,
 # else only a survivor or a broken run gets one.
 # Exit status: 0, or 1 if a mutant survived or a run was broken.
@@ -45,12 +46,16 @@ statements() {
         gsub(/\/\*([^*]|\*+[^*\/])*\*+\/|\/\/.*/, "", line)
         comment = sub(/\/\*.*/, "", line)
         directive = continued || line ~ /^ *#/
+        if (line ~ /^ *#if.*__CUDACC__/ && line !~ /!|ifndef/)
+            gpu = 1
+        else if (line ~ /^ *#(else|endif)/)
+            gpu = 0
         continued = directive && line ~ /\\$/
         if (directive || !match(line, /[^ ]/))
             next
         column = unit == "" ? RSTART : column
         first = unit == "" ? FNR : first
-        spared = unit == "" ? 0 : spared
+        spared = unit == "" ? gpu : spared
         spared = spared || /\/\* (cost|GPU) only/
         gsub(/^ +| +$/, "", line)
         unit = unit (unit == "" ? "" : " ") line

@@ -44,7 +44,7 @@ template <enum dtype DTYPE>
 static inline __device__ uint4 load(const void *x, const struct grid *g, int64_t at)
 {
     uint4 word = make_uint4(0, 0, 0, 0);
-    if (g->together && at >= 0 && at + VECTOR<DTYPE> <= g->elements)
+    if (g->together && at >= 0 && at + VECTOR<DTYPE> <= g->elements) /* GPU only: may not be read */
         return vector_load<DTYPE>(x, at);
 #pragma unroll
     for (int i = 0; i < VECTOR<DTYPE>; i++)

@@ -27,7 +27,7 @@ static inline int beside_begin(struct beside *beside, const struct step_run *ste
 {
     beside->step = step;
     beside->stream = stream;
-    beside->error = 0;
+    beside->error = 0; /* cost only: the thread sets it */
     return pthread_create(&beside->thread, NULL, beside_body, beside);
 }
 

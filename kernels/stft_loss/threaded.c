@@ -67,7 +67,7 @@ static void settle(const struct scratch *s, const float e[], const float t[], in
                    struct stft_doubt doubt)
 {
     for (int k = 0; k <= n / 2; k++)
-        if (stft_in_doubt(s->size[k], s->difference[k], doubt)) {
+        if (stft_in_doubt(s->size[k], s->difference[k], doubt)) { /* cost only */
             double sum[4];
             stft_direct_sum(e, t, n, k, 0, 1, sum);
             const struct stft_bin bin = stft_settled(sum);
