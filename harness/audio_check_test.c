@@ -1,38 +1,9 @@
 /* ssmbench audio-check, and cases that name a folder, from outside. Runs the binary that the
  * environment variable SSMBENCH names. */
 #include "../reference/audio_fixture.h"
-
-#include <stdarg.h>
-#include <string.h>
-
-enum { TEXT_SIZE = 1 << 16 };
-
-static int status;
-static char text[TEXT_SIZE]; /* both streams of the last command */
+#include "binary_fixture.h"
 
 TestSuite(audio_check, .init = make_music, .fini = remove_music, .timeout = 60);
-
-__attribute__((format(printf, 1, 2))) static void ssmbench(const char *format, ...)
-{
-    char arguments[1024], command[2048];
-    va_list list;
-    const char *const binary = getenv("SSMBENCH");
-    cr_assert(ne(ptr, (void *)binary, NULL), "SSMBENCH has to name the binary under test");
-    va_start(list, format);
-    vsnprintf(arguments, sizeof arguments, format, list);
-    va_end(list);
-    snprintf(command, sizeof command, "'%s' %s 2>&1", binary, arguments);
-    FILE *const stream = popen(command, "r");
-    text[fread(text, 1, TEXT_SIZE - 1, stream)] = '\0';
-    const int wait_status = pclose(stream);
-    cr_assert(zero(int, WTERMSIG(wait_status)), "%s", command);
-    status = WEXITSTATUS(wait_status);
-}
-
-static void assert_says(const char *sentence)
-{
-    cr_assert(ne(ptr, strstr(text, sentence), NULL), "expected '%s', got: %s", sentence, text);
-}
 
 Test(audio_check, a_good_folder)
 {

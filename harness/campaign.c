@@ -115,12 +115,11 @@ static int64_t batch_that_fits(const struct test_case *item, const struct entry 
     smaller.problem = must_allocate(1, item->op->problem_size);
     memcpy(smaller.problem, item->problem, item->op->problem_size);
     int64_t *const field = (int64_t *)((char *)smaller.problem + key->offset);
-    for (int64_t most = *field; batch < most;) { /* halves the range that the answer is in */
+    for (int64_t most = *field - 1; batch < most;) { /* halves the range that the answer is in */
         *field = most - (most - batch) / 2;
-        if (*field < *(const int64_t *)((const char *)item->problem + key->offset) &&
-            trial_bytes(&smaller, entry->variant) + (on_host ? prepare_bytes(&smaller) : 0) <=
-                has &&
-            prepare_bytes(&smaller) <= host_has)
+        const double host_needs = prepare_bytes(&smaller);
+        const double needs = trial_bytes(&smaller, entry->variant) + (on_host ? host_needs : 0);
+        if (needs <= has && host_needs <= host_has)
             batch = *field;
         else
             most = *field - 1;

@@ -48,7 +48,7 @@ static bool write_case(const struct test_case *item, const char *path, struct me
     return good;
 }
 
-/* The cases that match, of which *first is the first. */
+/* How many cases match; leaves the first two of them in `found`. */
 static int find_cases(const struct case_list *cases, const struct filter *filter,
                       const struct test_case *found[2])
 {

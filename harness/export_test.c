@@ -1,17 +1,13 @@
 /* What `ssmbench export` writes is what variants get and what the reference says. Runs the binary
  * that the environment variable SSMBENCH names. */
+#include "binary_fixture.h"
 #include "cases.h"
 #include "safetensors.h"
 #include "trial.h"
 
-#include <criterion/criterion.h>
-#include <criterion/new/assert.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/ssmbench-export-XXXXXX", suite[64], path[64], text[1 << 14];
+static char folder[] = "/tmp/ssmbench-export-XXXXXX", suite[64], path[64];
 
 static void make_folder(void)
 {
@@ -35,26 +31,15 @@ static void remove_folder(void)
 
 TestSuite(export, .init = make_folder, .fini = remove_folder, .timeout = 60);
 
-/* Runs `ssmbench export SUITE ARGUMENTS`; returns its status, and leaves what it says in `text`. */
-static int export_with(const char *arguments)
-{
-    char command[512];
-    snprintf(command, sizeof command, "%s export %s %s 2>&1", getenv("SSMBENCH"), suite, arguments);
-    FILE *pipe = popen(command, "r");
-    text[fread(text, 1, sizeof text - 1, pipe)] = '\0';
-    return WEXITSTATUS(pclose(pipe));
-}
-
 static void check_case(const struct test_case *item)
 {
     struct prepared prepared;
     struct safetensors file;
     struct message message;
-    char arguments[256];
     int count = 0;
-    snprintf(arguments, sizeof arguments, "--op '^%s$' --case '^%s$' --out %s", item->op->name,
-             item->name, path);
-    cr_assert(eq(int, export_with(arguments), 0), "%s", text);
+    ssmbench("export %s --op '^%s$' --case '^%s$' --out %s", suite, item->op->name, item->name,
+             path);
+    cr_assert(eq(int, status, 0), "%s", text);
     cr_assert(safetensors_open(&file, path, &message), "%s", message.text);
     prepare(item, &prepared);
     for (int i = 0; i < item->op->tensor_count; i++) {
@@ -92,16 +77,16 @@ Test(export, writes_inputs_and_the_references_outputs)
 
 Test(export, says_what_it_expects)
 {
-    char arguments[256];
-    cr_assert(eq(int, export_with("--case a"), 2));
-    cr_assert(strstr(text, "export: expected --out FILE") != NULL, "%s", text);
-    snprintf(arguments, sizeof arguments, "--out %s", path);
-    cr_assert(eq(int, export_with(arguments), 2));
-    cr_assert(strstr(text, "export: 3 cases match, s/a of selscan and s/a of selscan_bwd") != NULL,
-              "%s", text);
-    snprintf(arguments, sizeof arguments, "--case nosuch --out %s", path);
-    cr_assert(eq(int, export_with(arguments), 3));
-    cr_assert(eq(int, export_with("--case b --out /nowhere/x"), 2));
-    cr_assert(strstr(text, "/nowhere/x: No such file") != NULL, "%s", text);
+    ssmbench("export %s --case a", suite);
+    cr_assert(eq(int, status, 2));
+    assert_says("export: expected --out FILE");
+    ssmbench("export %s --out %s", suite, path);
+    cr_assert(eq(int, status, 2));
+    assert_says("export: 3 cases match, s/a of selscan and s/a of selscan_bwd");
+    ssmbench("export %s --case nosuch --out %s", suite, path);
+    cr_assert(eq(int, status, 3));
+    ssmbench("export %s --case b --out /nowhere/x", suite);
+    cr_assert(eq(int, status, 2));
+    assert_says("/nowhere/x: No such file");
     cr_assert(eq(int, access(path, F_OK), -1), "nothing was written");
 }

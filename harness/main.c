@@ -248,6 +248,8 @@ int main(int count, char **argument)
         print_usage(stderr);
         return EXIT_BAD_INPUT;
     }
-    return complain(EXIT_BAD_INPUT,
-                    "%s: expected one of list, verify, bench, table, info, audio-check", name);
+    char verbs[256] = "";
+    for (int i = 0; i < VERB_COUNT; i++)
+        append(verbs, sizeof verbs, "%s%s", i ? ", " : "", VERBS[i].name);
+    return complain(EXIT_BAD_INPUT, "%s: expected one of %s", name, verbs);
 }

@@ -1,16 +1,12 @@
 /* An operation with parts, from outside: its rows, its table, and what a batch that does not fit is
  * told. Runs the binary that the environment variable SSMBENCH names. */
+#include "binary_fixture.h"
 #include "parts.h"
 #include "results.h"
 
-#include <criterion/criterion.h>
-#include <criterion/new/assert.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/ssmbench-step-XXXXXX", suite[64], rows[64], text[1 << 16];
+static char folder[] = "/tmp/ssmbench-step-XXXXXX", suite[64], rows[64];
 
 static void make_folder(void)
 {
@@ -38,29 +34,16 @@ static void write_suite(const char *keys)
     fclose(file);
 }
 
-/* Runs ssmbench; returns its exit status, and leaves both its streams in `text`. */
-static int ssmbench(const char *arguments)
-{
-    char command[512];
-    snprintf(command, sizeof command, "%s %s 2>&1", getenv("SSMBENCH"), arguments);
-    FILE *pipe = popen(command, "r");
-    text[fread(text, 1, sizeof text - 1, pipe)] = '\0';
-    return WEXITSTATUS(pclose(pipe));
-}
-
 static int bench(const char *variant)
 {
-    char arguments[256];
-    snprintf(arguments, sizeof arguments, "bench %s --backend cpu --variant '%s' --out %s", suite,
-             variant, rows);
-    return ssmbench(arguments);
+    ssmbench("bench %s --backend cpu --variant '%s' --out %s", suite, variant, rows);
+    return status;
 }
 
 static int table(void)
 {
-    char arguments[256];
-    snprintf(arguments, sizeof arguments, "table step %s", rows);
-    return ssmbench(arguments);
+    ssmbench("table step %s", rows);
+    return status;
 }
 
 Test(step_rows, tell_the_parts_and_the_table_shows_them)
@@ -92,7 +75,7 @@ Test(step_rows, tell_the_parts_and_the_table_shows_them)
         "data processing",       "sum of these",  "total, run as one",
         "an epoch of 430 steps", "100 epochs",    "memory at its peak"};
     for (int i = 0; i < 9; i++)
-        cr_assert(strstr(text, lines[i]) != NULL, "%s is missing in\n%s", lines[i], text);
+        assert_says(lines[i]);
 }
 
 Test(step_rows, the_table_says_what_was_not_measured)
@@ -100,18 +83,16 @@ Test(step_rows, the_table_says_what_was_not_measured)
     write_suite("batch = 1");
     cr_assert(eq(int, bench("step/after"), 0));
     cr_assert(eq(int, table(), 0));
-    cr_assert(strstr(text, "before: not measured") != NULL, "%s", text);
+    assert_says("before: not measured");
 }
 
 Test(step_rows, another_operations_rows_make_no_table)
 {
-    char arguments[256];
     write_suite("batch = 1");
-    snprintf(arguments, sizeof arguments,
-             "bench speedup --case guide-1s --variant simd --backend cpu --out %s", rows);
-    cr_assert(eq(int, ssmbench(arguments), 0), "%s", text);
+    ssmbench("bench speedup --case guide-1s --variant simd --backend cpu --out %s", rows);
+    cr_assert(eq(int, status, 0), "%s", text);
     cr_assert(eq(int, table(), 3));
-    cr_assert(strstr(text, "no row of the operation step") != NULL, "%s", text);
+    assert_says("no row of the operation step");
 }
 
 Test(step_rows, a_batch_that_does_not_fit_is_told_which_does)

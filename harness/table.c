@@ -33,7 +33,7 @@ static void set_time(struct grid *grid, int column, const json_t *row, double ba
     }
     print_ms(median, text, sizeof text);
     if (!isnan(ratio) && ratio != 1)
-        append(inside, sizeof inside, "%.*f×", ratio < 10 ? 1 : 0, ratio);
+        append_ratio(ratio, inside, sizeof inside);
     if (roof)
         append(inside, sizeof inside, "%s%.0f %%", inside[0] ? ", " : "",
                100 * results_number(row, "copy_fraction"));

@@ -58,6 +58,11 @@ void print_ms(double time_ms, char *text, size_t size)
         snprintf(text, size, "%.2f s", time_ms * 1e-3);
 }
 
+void append_ratio(double ratio, char *text, size_t size)
+{
+    append(text, size, "%.*f×", ratio < 10 ? 1 : 0, ratio);
+}
+
 void rows_print_heading(const json_t *like, enum grid_format format)
 {
     const char *bold = format == GRID_MARKDOWN ? "**" : "";

@@ -27,6 +27,9 @@ const char *baseline(const json_t *row);
 /* "0.512 ms", "2.10 s" */
 void print_ms(double time_ms, char *text, size_t size);
 
+/* Appends a ratio: "8.1×", "81×". */
+void append_ratio(double ratio, char *text, size_t size);
+
 /* Prints what a table is of: operation, machine, software, commit and date of row `like`. */
 void rows_print_heading(const json_t *like, enum grid_format format);
 

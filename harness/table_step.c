@@ -1,4 +1,5 @@
 /* Table 2: what a training step costs, before and after, part by part. */
+#include "../reference/audio.h"
 #include "table_rows.h"
 
 #include <math.h>
@@ -31,37 +32,46 @@ static double number_of(const json_t *row, const char *path)
     return row ? results_number(row, path) : NAN;
 }
 
-/* A line of two times and their ratio. */
-static void time_line(struct grid *grid, const char *name, double before_ms, double after_ms)
+/* A line of two values, which are texts already, and their ratio. */
+static void line(struct grid *grid, const char *name, char text[2][64], double ratio)
 {
-    const double value[] = {before_ms, after_ms};
-    char text[64];
+    char ratio_text[32] = "";
+    if (!isnan(ratio))
+        append_ratio(ratio, ratio_text, sizeof ratio_text);
     grid_row(grid, 5);
     grid_set(grid, 0, "%s", name);
-    for (int i = 0; i < 2; i++) {
-        print_ms(value[i], text, sizeof text);
-        grid_set(grid, 1 + i, "%s", isnan(value[i]) ? "–" : text);
-    }
-    if (!isnan(before_ms / after_ms))
-        grid_set(grid, 3, "%.*f×", before_ms / after_ms < 10 ? 1 : 0, before_ms / after_ms);
+    for (int i = 0; i < 2; i++)
+        grid_set(grid, 1 + i, "%s", text[i][0] ? text[i] : "–");
+    grid_set(grid, 3, "%s", ratio_text);
 }
 
-/* A line of two values that are no times, of which `unit` is one. */
-static void value_line(struct grid *grid, const char *name, double before, double after,
-                       double unit, int digits, const char *format)
+static void time_line(struct grid *grid, const char *name, double before_ms, double after_ms)
 {
-    const double value[] = {before, after};
-    grid_row(grid, 5);
-    grid_set(grid, 0, "%s", name);
-    for (int i = 0; i < 2; i++) {
-        char text[64] = "–";
+    const double value_ms[] = {before_ms, after_ms};
+    char text[2][64] = {"", ""};
+    for (int i = 0; i < 2; i++)
+        if (!isnan(value_ms[i]))
+            print_ms(value_ms[i], text[i], sizeof text[i]);
+    line(grid, name, text, before_ms / after_ms);
+}
+
+/* The values in units of `unit`, whose sign is `sign`. */
+static void value_line(struct grid *grid, const char *name, const double value[2], double unit,
+                       int digits, const char *sign)
+{
+    char text[2][64] = {"", ""};
+    for (int i = 0; i < 2; i++)
         if (!isnan(value[i]))
-            snprintf(text, sizeof text, "%.*f", digits, value[i] / unit);
-        grid_set(grid, 1 + i, isnan(value[i]) ? "%s%s" : "%s %s", text,
-                 isnan(value[i]) ? "" : format);
-    }
-    if (!isnan(before / after))
-        grid_set(grid, 3, "%.*f×", before / after < 10 ? 1 : 0, before / after);
+            append(text[i], sizeof text[i], "%.*f %s", digits, value[i] / unit, sign);
+    line(grid, name, text, value[0] / value[1]);
+}
+
+/* What `steps` steps take, in hours. */
+static void hours_line(struct grid *grid, const char *name, const double step_ms[2], int steps,
+                       int digits)
+{
+    const double ms_an_hour = 3.6e6, value[] = {step_ms[0] * steps, step_ms[1] * steps};
+    value_line(grid, name, value, ms_an_hour, digits, "h");
 }
 
 static double sum_of_parts(const json_t *row)
@@ -78,7 +88,10 @@ static void print_lines(struct grid *grid, const json_t *before, const json_t *a
                                           "error of after"};
     const double total[] = {number_of(before, "time.median_ms"),
                             number_of(after, "time.median_ms")};
-    const double ms_an_hour = 3.6e6;
+    const double memory[] = {number_of(before, "memory_bytes"), number_of(after, "memory_bytes")};
+    char epoch[64], epochs[64];
+    snprintf(epoch, sizeof epoch, "an epoch of %d steps", STEPS_AN_EPOCH);
+    snprintf(epochs, sizeof epochs, "%d epochs", EPOCHS);
     grid_row(grid, 5);
     for (int i = 0; i < 5; i++)
         grid_set(grid, i, "%s", heading[i]);
@@ -92,12 +105,9 @@ static void print_lines(struct grid *grid, const json_t *before, const json_t *a
     }
     time_line(grid, "sum of these", sum_of_parts(before), sum_of_parts(after));
     time_line(grid, "total, run as one", total[0], total[1]);
-    value_line(grid, "an epoch of 430 steps", total[0] * STEPS_AN_EPOCH, total[1] * STEPS_AN_EPOCH,
-               ms_an_hour, 3, "h");
-    value_line(grid, "100 epochs", total[0] * STEPS_AN_EPOCH * EPOCHS,
-               total[1] * STEPS_AN_EPOCH * EPOCHS, ms_an_hour, 1, "h");
-    value_line(grid, "memory at its peak", number_of(before, "memory_bytes"),
-               number_of(after, "memory_bytes"), 1e9, 2, "GB");
+    hours_line(grid, epoch, total, STEPS_AN_EPOCH, 3);
+    hours_line(grid, epochs, total, STEPS_AN_EPOCH * EPOCHS, 1);
+    value_line(grid, "memory at its peak", memory, 1e9, 2, "GB");
 }
 
 /* Below the table: what it is of, what the step waits for, what is missing or stale. */
@@ -110,7 +120,7 @@ static void print_step_notes(const json_t *like, const json_t *before, const jso
            results_number(like, "keys.batch"), results_number(like, "keys.frames"),
            results_number(like, "keys.bands"), results_number(like, "keys.channels"),
            results_number(like, "keys.state"), results_number(like, "keys.layers"),
-           results_number(like, "keys.samples") / 44100, results_number(like, "keys.threads"));
+           results_number(like, "keys.samples") / AUDIO_RATE, results_number(like, "keys.threads"));
     if (!isnan(exposed_ms))
         printf("- After, data is made beside the rest: the step waits %.3f ms for it, %.1f %% of "
                "its time.\n",

@@ -165,12 +165,6 @@ static struct cost cost(const void *problem)
                          .flops = samples * 12};
 }
 
-static bool exact(const void *problem)
-{
-    (void)problem;
-    return false;
-}
-
 /* Sample t of channel c of a stem after swap and shift. */
 static double moved(const struct audio *p, const struct audio_draw *draw, const float *stems,
                     int64_t stem, int64_t c, int64_t t)
@@ -237,6 +231,5 @@ const struct operation audio_operation = {
     .tensors = tensors,
     .inputs = inputs,
     .cost = cost,
-    .exact = exact,
     .reference = reference,
 };

@@ -90,7 +90,7 @@ struct operation {
     void (*inputs)(const void *problem, struct fill fill[]);
     struct cost (*cost)(const void *problem);
 
-    /* True when every f32 output must equal the reference exactly. */
+    /* True when every f32 output must equal the reference exactly. NULL where none ever has to. */
     bool (*exact)(const void *problem);
 
     /* The definition in double precision. `input` holds tensors as the kernels get them, `output`

@@ -246,12 +246,6 @@ static struct cost cost(const void *problem)
     return sum.cost;
 }
 
-static bool exact(const void *problem)
-{
-    (void)problem;
-    return false;
-}
-
 /* Which of the parts an output is made by. */
 static int part_of(int tensor)
 {
@@ -351,7 +345,6 @@ const struct operation step_operation = {
     .tensors = tensors,
     .inputs = inputs,
     .cost = cost,
-    .exact = exact,
     .reference = reference,
     .parts = PARTS,
     .part_ms = offsetof(struct step, part_ms),

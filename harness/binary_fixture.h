@@ -1,0 +1,39 @@
+/* Runs the binary that the environment variable SSMBENCH names, for tests from outside. */
+#ifndef SSMBENCH_BINARY_FIXTURE_H
+#define SSMBENCH_BINARY_FIXTURE_H
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* What the last command left: its exit status, and both its streams. */
+static int status;
+static char text[1 << 16];
+
+__attribute__((format(printf, 1, 2))) static inline void ssmbench(const char *format, ...)
+{
+    char arguments[1024], command[2048];
+    va_list list;
+    const char *const binary = getenv("SSMBENCH");
+    cr_assert(ne(ptr, (void *)binary, NULL), "SSMBENCH has to name the binary under test");
+    va_start(list, format);
+    vsnprintf(arguments, sizeof arguments, format, list);
+    va_end(list);
+    snprintf(command, sizeof command, "'%s' %s 2>&1", binary, arguments);
+    FILE *const stream = popen(command, "r");
+    text[fread(text, 1, sizeof text - 1, stream)] = '\0';
+    const int wait_status = pclose(stream);
+    cr_assert(zero(int, WTERMSIG(wait_status)), "%s", command);
+    status = WEXITSTATUS(wait_status);
+}
+
+static inline void assert_says(const char *sentence)
+{
+    cr_assert(ne(ptr, strstr(text, sentence), NULL), "expected '%s', got: %s", sentence, text);
+}
+
+#endif
