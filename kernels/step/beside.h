@@ -26,8 +26,8 @@ static inline void *beside_body(void *argument)
 static inline int beside_begin(struct beside *beside, const struct step_run *step, void *stream)
 {
     beside->step = step;
-    beside->stream = stream;
-    beside->error = 0; /* cost only: the thread sets it */
+    beside->stream = stream; /* GPU only */
+    beside->error = 0;       /* cost only: the thread sets it */
     return pthread_create(&beside->thread, NULL, beside_body, beside);
 }
 

@@ -140,7 +140,7 @@ static inline int step_pair(const struct step_run *run, enum step_kernel first,
 {
     const enum step_path path = (enum step_path)(way / 2);
     const int scan_first = first == STEP_SCAN_BACKWARD;
-    int error = step_mark(run, scan_first ? STEP_SCAN : STEP_CONV);
+    int error = step_mark(run, scan_first ? STEP_SCAN : STEP_CONV); /* cost only: tested likewise */
     if (!error) /* cost only: composition_test.c looks at it */
         error = step_enqueue(run, first, path, way % 2, run->stream);
     if (!error) /* cost only: nothing counts after an error; composition_test.c looks at it */

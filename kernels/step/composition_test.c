@@ -118,6 +118,35 @@ Test(step, passes_u_and_du_from_kernel_to_kernel)
             cr_assert(ne(ptr, call[2 * i].tensor[CONV1D_OUT], call[2 * j].tensor[CONV1D_OUT]));
 }
 
+/* A clock that writes down what it is told, and when. */
+static enum step_part marked[4 * PAIRS + 1];
+static int marks, calls_before[4 * PAIRS + 1];
+
+static int note_mark(struct step_clock *clock, enum step_part part, void *stream)
+{
+    (void)clock, (void)stream;
+    cr_assert(lt(int, marks, CALLS));
+    marked[marks] = part;
+    calls_before[marks++] = calls;
+    return 0;
+}
+
+Test(step, marks_every_kernel_as_what_it_is)
+{
+    struct step_clock clock = {note_mark};
+    marks = 0;
+    cr_assert(eq(int, run_chain(&clock), 0));
+    cr_assert(eq(int, marks, CALLS));
+    for (int i = 0; i < CALLS; i++) {
+        const enum step_kernel kernel = call[i].kernel;
+        cr_assert(eq(int, calls_before[i], i), "a part is marked before its kernel");
+        cr_assert(eq(int, marked[i],
+                     kernel == STEP_STFT_LOSS                                      ? STEP_LOSS
+                     : kernel == STEP_CONV_FORWARD || kernel == STEP_CONV_BACKWARD ? STEP_CONV
+                                                                                   : STEP_SCAN));
+    }
+}
+
 Test(step, stops_at_the_first_error)
 {
     for (fail_at = 0; fail_at < CALLS; fail_at++) {

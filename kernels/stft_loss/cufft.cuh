@@ -110,7 +110,7 @@ static inline const struct cufft_plan *cufft_plan_for(int n, int64_t batch, cuff
         return NULL;
     }
     plan->n = n;
-    plan->batch = batch;
+    plan->batch = batch; /* cost only: else it is not found again */
     plan->type = type;
     return plan; /* cost only: the next call finds it */
 }

@@ -17,7 +17,7 @@ static inline __device__ struct slope slope_of(float2 e, float2 t, struct stft_d
                                                bool *doubtful)
 {
     const float e_square = e.x * e.x + e.y * e.y, t_square = t.x * t.x + t.y * t.y;
-    const float inverse = e_square > 0 ? rsqrtf(e_square) : 0.0f;
+    const float inverse = e_square > 0 ? rsqrtf(e_square) : 0.0f; /* cost only: as of size */
     const float size = e_square * inverse; /* cost only: at 0 every bin is computed again */
     const float difference = size - (t_square > 0 ? t_square * rsqrtf(t_square) : 0.0f);
     const float slope = stft_sign(difference) * inverse;
