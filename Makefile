@@ -10,11 +10,11 @@ MARCH    := native
 OPTIMISE := -O3 -march=$(MARCH)
 SANITIZE :=
 WARNINGS := -Wall -Wextra -Wshadow -Wno-missing-field-initializers $(if $(CI),-Werror)
-CFLAGS   := -std=c11 -D_GNU_SOURCE $(OPTIMISE) -g -fopenmp -Wpedantic \
+CFLAGS   := -std=c11 -D_GNU_SOURCE $(OPTIMISE) -g -fPIC -fopenmp -Wpedantic \
             -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WARNINGS) -I$(BUILD) $(SANITIZE)
 # simt: the .cu files by the host compiler. RACE=1 watches their threads with ThreadSanitizer. No
 # sanitizer for null: gcc 12 tests the flags of an addition that the linker turns into a lea.
-CXXFLAGS := -std=c++17 -O2 -g -fopenmp $(WARNINGS) -Wno-unknown-pragmas -Iharness/simt -DSSMBENCH_SIMT $(SANITIZE) $(if $(SANITIZE),-fno-sanitize=null)
+CXXFLAGS := -std=c++17 -O2 -g -fPIC -fopenmp $(WARNINGS) -Wno-unknown-pragmas -Iharness/simt -DSSMBENCH_SIMT $(SANITIZE) $(if $(SANITIZE),-fno-sanitize=null)
 RACE     :=
 # A bundle carries its libraries beside the binary: RPATH, unlike RUNPATH, finds those of libraries too.
 LDLIBS   := -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/lib' -linih -ljansson -lkissfft-float -lsndfile -lgomp -lm -ldl -lstdc++ -lpthread $(SANITIZE) $(if $(RACE),-fsanitize=thread)
@@ -38,7 +38,7 @@ gpus      := $(shell nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>
 known     := $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch))
 ARCH      := $(or $(gpus),$(if $(CI),$(filter $(known),90)),$(filter $(known),80 86 89 90 100 120))
 NVCCFLAGS := -std=c++17 -O3 -lineinfo -I$(BUILD) -DSSMBENCH_ARCH='"$(ARCH)"' -MMD -MP --threads 2 \
-             -Xcompiler -fopenmp,-Wall,-Wextra,-Wno-missing-field-initializers $(if $(CI),-Werror all-warnings) \
+             -Xcompiler -fPIC,-fopenmp,-Wall,-Wextra,-Wno-missing-field-initializers $(if $(CI),-Werror all-warnings) \
              $(foreach a,$(ARCH),-gencode arch=compute_$a,code=sm_$a) \
              -gencode arch=compute_$(lastword $(ARCH)),code=compute_$(lastword $(ARCH))
 cuda_objects := $(cu_files:%=$(BUILD)/%.o) $(BUILD)/harness/backend_cuda.cu.o
@@ -59,7 +59,7 @@ generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc versi
 
 .PHONY: all deps verify bench table plots readme record test sanitize race mutants lint format bundle clean help FORCE
 
-all: $(BUILD)/ssmbench ## build build/ssmbench: CPU variants, and CUDA ones where nvcc is
+all: $(BUILD)/ssmbench $(if $(SANITIZE)$(RACE),,$(BUILD)/libssmbench.so) ## build build/ssmbench and libssmbench.so: CPU variants, and CUDA ones where nvcc is
 	$(if $(NVCC)$(SANITIZE)$(RACE),,@echo "ssmbench: no nvcc on the PATH: built for the CPU only")
 
 deps: ## install the Debian packages that are missing, or say what to install elsewhere
@@ -130,6 +130,9 @@ help: ## print this
 
 $(BUILD)/ssmbench: $(objects)
 	@echo "link $@"; $(CC) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/libssmbench.so: $(filter-out $(BUILD)/harness/main.c.o,$(objects)) harness/library.map
+	@echo "link $@"; $(CC) -shared -Wl,-soname,libssmbench.so.1,--version-script=harness/library.map -o $@ $(filter %.o,$^) $(LDLIBS)
 
 $(BUILD)/tests: $(filter-out $(BUILD)/harness/main.c.o,$(objects)) $(tests:%=$(BUILD)/%.o)
 	@echo "link $@"; $(CC) -o $@ $^ -lcriterion $(LDLIBS)

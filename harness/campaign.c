@@ -1,5 +1,6 @@
 #include "campaign.h"
 #include "filter.h"
+#include "fit.h"
 #include "results.h"
 
 #include <limits.h>
@@ -99,68 +100,23 @@ static double weight(const struct test_case *item)
     return cost.flops + 4 * cost.bytes;
 }
 
-/* The largest batch, below that of the case, of which a trial takes no more than `has` bytes of the
- * backend's memory, which is the host's if `on_host`, and `host_has` of the host's; 0 when there is
- * none. */
-static int64_t batch_that_fits(const struct test_case *item, const struct entry *entry,
-                               bool on_host, double has, double host_has)
-{
-    const struct key *key = item->op->keys;
-    struct test_case smaller = *item;
-    int64_t batch = 0;
-    while (key->name && strcmp(key->name, "batch"))
-        key++;
-    if (!key->name)
-        return 0;
-    smaller.problem = must_allocate(1, item->op->problem_size);
-    memcpy(smaller.problem, item->problem, item->op->problem_size);
-    int64_t *const field = (int64_t *)((char *)smaller.problem + key->offset);
-    for (int64_t most = *field - 1; batch < most;) { /* halves the range that the answer is in */
-        *field = most - (most - batch) / 2;
-        const double host_needs = prepare_bytes(&smaller);
-        const double needs = trial_bytes(&smaller, entry->variant) + (on_host ? host_needs : 0);
-        if (needs <= has && host_needs <= host_has)
-            batch = *field;
-        else
-            most = *field - 1;
-    }
-    free(smaller.problem);
-    return batch;
-}
-
 /* Fills `outcome` and returns true when the row is to be skipped. */
 static bool skip(struct campaign *c, const struct test_case *item, const struct entry *entry,
                  const struct backend *backend, struct outcome *outcome)
 {
-    const char *accepted = entry->variant->accepts ? entry->variant->accepts(item->problem) : NULL;
-    const bool on_host = backend->memory_free == host_memory_free;
-    const double host_needs = c->is_prepared ? 0 : prepare_bytes(item);
-    const double needs = trial_bytes(item, entry->variant) + (on_host ? host_needs : 0);
-    const double has = (double)backend->memory_free(), host_has = (double)host_memory_free();
-
-    *outcome = (struct outcome){.status = STATUS_SKIPPED, .error = -1};
-    outcome->lacks_memory = !accepted && (needs > has || host_needs > host_has);
-    if (accepted) {
-        append(outcome->detail, sizeof outcome->detail, "accepts %s", accepted);
-    } else if (outcome->lacks_memory) {
-        append(outcome->detail, sizeof outcome->detail, "needs %.3g GB of memory, %.3g GB are free",
-               fmax(needs, host_needs) * 1e-9, (needs > has ? has : host_has) * 1e-9);
-        const int64_t fits = batch_that_fits(item, entry, on_host, has, host_has);
-        if (fits)
-            append(outcome->detail, sizeof outcome->detail, "; batch = %lld fits", (long long)fits);
-    } else if (c->options->budget_s > 0) {
-        const double run_s =
-            c->pace[entry - ENTRIES].s_per_flop * item->op->cost(item->problem).flops;
-        const double takes = run_s * (c->options->bench ? RUNS_AT_LEAST : backend->runs);
-        const double left = c->options->budget_s - (now_s() - c->start_s);
-        if (takes <= left && left > 0)
-            return false;
-        append(outcome->detail, sizeof outcome->detail,
-               "would take about %.0f s, %.0f s are left of --budget %.0f", takes, fmax(left, 0),
-               c->options->budget_s);
-    } else {
+    if (!trial_fits(item, entry, backend, c->is_prepared, outcome))
+        return true;
+    if (!(c->options->budget_s > 0))
         return false;
-    }
+    const double run_s = c->pace[entry - ENTRIES].s_per_flop * item->op->cost(item->problem).flops;
+    const double takes = run_s * (c->options->bench ? RUNS_AT_LEAST : backend->runs);
+    const double left = c->options->budget_s - (now_s() - c->start_s);
+    if (takes <= left && left > 0)
+        return false;
+    outcome->status = STATUS_SKIPPED;
+    append(outcome->detail, sizeof outcome->detail,
+           "would take about %.0f s, %.0f s are left of --budget %.0f", takes, fmax(left, 0),
+           c->options->budget_s);
     return true;
 }
 

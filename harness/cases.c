@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SETTINGS = 48, MAX_VALUES = 128, MAX_CASES_PER_SECTION = 20000 };
+enum { MAX_SETTINGS = MAX_KEYS, MAX_VALUES = 128, MAX_CASES_PER_SECTION = 20000 };
 
 /* One key of a section, its values split at commas. */
 struct setting {
@@ -64,21 +64,12 @@ static bool split(struct setting *setting)
     return true;
 }
 
-static const struct key *find_key(const struct operation *op, const char *name)
-{
-    for (const struct key *key = op->keys; key->name; key++)
-        if (!strcmp(key->name, name))
-            return key;
-    return NULL;
-}
-
 static bool unknown_key(struct parser *parser, const struct operation *op,
                         const struct setting *setting)
 {
     struct message sentence;
-    refuse(&sentence, "unknown key '%s': %s takes op, why, bench", setting->name, op->name);
-    for (const struct key *key = op->keys; key->name; key++)
-        append(sentence.text, sizeof sentence.text, ", %s", key->name);
+    refuse(&sentence, "unknown key '%s': %s takes op, why, bench, ", setting->name, op->name);
+    keys_append(op, sentence.text, sizeof sentence.text);
     return fail(parser, setting->line, sentence.text);
 }
 
@@ -94,7 +85,7 @@ static bool add_case(struct parser *parser, const struct operation *op, int64_t 
         if (!strcmp(setting->name, "op") || !strcmp(setting->name, "why") ||
             !strcmp(setting->name, "bench"))
             continue;
-        const struct key *key = find_key(op, setting->name);
+        const struct key *key = key_find(op, setting->name);
         const char *value = setting->value[index % setting->count];
         index /= setting->count;
         if (!key || !key_parse(key, value, problem, &sentence)) {

@@ -36,6 +36,9 @@ bool suite_directory(char *path, size_t size);
 
 void cases_free(struct case_list *list);
 
+/* Keys of a case at most. */
+enum { MAX_KEYS = 48 };
+
 /* Room for any value that key_print() writes. */
 enum { KEY_VALUE_SIZE = 512 };
 
@@ -44,6 +47,17 @@ bool key_parse(const struct key *key, const char *text, void *problem, struct me
 
 /* The value of a key as text, as key_parse() takes it. */
 void key_print(const struct key *key, const void *problem, char *text, size_t size);
+
+/* The key of that name, or NULL. */
+const struct key *key_find(const struct operation *op, const char *name);
+
+/* Appends the names of the operation's keys, with commas between. */
+void keys_append(const struct operation *op, char *text, size_t size);
+
+/* Sets the keys of "key = value, key = value"; given[i] becomes true for key i that it names, unless
+ * `given` is null. False with a sentence otherwise. */
+bool keys_assign(const struct operation *op, const char *text, void *problem, bool given[],
+                 struct message *message);
 
 /* A problem with every key at its initial value. */
 void *problem_new(const struct operation *op);

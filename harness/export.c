@@ -1,25 +1,11 @@
 #include "export.h"
 #include "filter.h"
+#include "fit.h"
+#include "infer.h"
 #include "results.h"
 #include "safetensors.h"
 
 #include <stdlib.h>
-
-/* By enum dtype, and DTYPE_I32 behind them. */
-static const char *const WORDS[] = {"F32", "BF16", "F16", "I32"};
-
-/* Operation, case and keys, all as texts. */
-static json_t *metadata_of(const struct test_case *item)
-{
-    json_t *metadata = json_pack("{s:s, s:s, s:s}", "op", item->op->name, "suite", item->suite,
-                                 "case", item->name);
-    for (const struct key *key = item->op->keys; key->name; key++) {
-        char text[KEY_VALUE_SIZE];
-        key_print(key, item->problem, text, sizeof text);
-        json_object_set_new(metadata, key->name, json_string(text));
-    }
-    return metadata;
-}
 
 static bool write_case(const struct test_case *item, const char *path, struct message *message)
 {
@@ -35,13 +21,15 @@ static bool write_case(const struct test_case *item, const char *path, struct me
             continue;
         stored[count] =
             (struct stored_tensor){.name = (char *)(uintptr_t)tensor->name,
-                                   .dtype = tensor->output ? "F64" : WORDS[tensor->dtype],
+                                   .dtype = tensor->output ? "F64" : dtype_word(tensor->dtype),
                                    .rank = tensor->rank};
         for (int axis = 0; axis < tensor->rank; axis++)
             stored[count].dim[axis] = tensor->dim[axis];
         count++;
     }
-    json_t *metadata = metadata_of(item);
+    json_t *metadata = keys_metadata(item->op, item->problem);
+    json_object_set_new(metadata, "suite", json_string(item->suite));
+    json_object_set_new(metadata, "case", json_string(item->name));
     const bool good = safetensors_write(path, stored, data, count, metadata, message);
     json_decref(metadata);
     prepared_free(&prepared);

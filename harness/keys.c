@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,10 +32,12 @@ static double load(const struct key *key, const void *problem)
  * byte by byte. */
 static const char *kept(const char *text)
 {
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     static struct copy {
         struct copy *next;
         char text[];
     } * copies;
+    pthread_mutex_lock(&mutex);
     struct copy *copy = copies;
     while (copy && strcmp(copy->text, text))
         copy = copy->next;
@@ -44,6 +47,7 @@ static const char *kept(const char *text)
         copy->next = copies;
         copies = copy;
     }
+    pthread_mutex_unlock(&mutex);
     return copy->text;
 }
 
@@ -122,4 +126,58 @@ void *problem_new(const struct operation *op)
         else
             store(key, key->initial, problem);
     return problem;
+}
+
+const struct key *key_find(const struct operation *op, const char *name)
+{
+    for (const struct key *key = op->keys; key->name; key++)
+        if (!strcmp(key->name, name))
+            return key;
+    return NULL;
+}
+
+void keys_append(const struct operation *op, char *text, size_t size)
+{
+    for (const struct key *key = op->keys; key->name; key++)
+        append(text, size, "%s%s", key == op->keys ? "" : ", ", key->name);
+}
+
+/* Cuts white space off both ends. */
+static char *trim(char *text)
+{
+    text += strspn(text, " \t\n");
+    for (size_t length = strlen(text); length && strchr(" \t\n", text[length - 1]);)
+        text[--length] = '\0';
+    return text;
+}
+
+/* One setting, which is cut into pieces. */
+static bool assign(const struct operation *op, char *setting, void *problem, bool given[],
+                   struct message *message)
+{
+    char names[MESSAGE_SIZE / 2] = "", *value = strchr(setting, '=');
+    if (!value)
+        return refuse(message, "'%.80s': expected key = value", trim(setting));
+    *value++ = '\0';
+    const struct key *key = key_find(op, trim(setting));
+    keys_append(op, names, sizeof names);
+    if (!key)
+        return refuse(message, "unknown key '%.80s': expected one of %s", trim(setting), names);
+    if (given)
+        given[key - op->keys] = true;
+    return key_parse(key, trim(value), problem, message);
+}
+
+bool keys_assign(const struct operation *op, const char *text, void *problem, bool given[],
+                 struct message *message)
+{
+    char *copy = must_allocate(strlen(text) + 1, 1), *next = copy;
+    bool good = true;
+    strcpy(copy, text);
+    while (good && next) {
+        char *setting = strsep(&next, ",");
+        good = !*trim(setting) || assign(op, setting, problem, given, message);
+    }
+    free(copy);
+    return good;
 }

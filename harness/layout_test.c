@@ -1,6 +1,7 @@
 /* Where tensors lie in a trial: off alignment, with gaps between rows, and with int32 elements. */
 #include "../reference/conv1d.h"
 #include "fill.h"
+#include "fit.h"
 #include "trial.h"
 
 #include <criterion/criterion.h>

@@ -3,6 +3,7 @@
 #include "campaign.h"
 #include "export.h"
 #include "list.h"
+#include "run.h"
 #include "table.h"
 #include "version.h"
 
@@ -17,6 +18,7 @@ enum { MAX_ARGUMENTS = 256 };
 struct arguments {
     struct campaign_options campaign;
     enum grid_format format;
+    const char *tensors, *keys; /* of run */
     bool json, slug;
     char *word[MAX_ARGUMENTS + 1]; /* NULL-terminated */
     int words;
@@ -32,7 +34,9 @@ enum {
     KEY_FAIL_FAST,
     KEY_FORMAT,
     KEY_JSON,
-    KEY_SLUG
+    KEY_SLUG,
+    KEY_TENSORS,
+    KEY_SET
 };
 
 static const struct argp_option CAMPAIGN_OPTIONS[] = {
@@ -50,6 +54,15 @@ static const struct argp_option EXPORT_OPTIONS[] = {
     {"op", KEY_OP, "RE", 0, "only the operation that matches this extended regular expression", 0},
     {"case", KEY_CASE, "RE", 0, "the case whose name matches", 0},
     {"out", KEY_OUT, "FILE", 0, "the file to write", 0},
+    {0},
+};
+static const struct argp_option RUN_OPTIONS[] = {
+    {"tensors", KEY_TENSORS, "FILE", 0, "a .safetensors file with the operation's inputs", 0},
+    {"op", KEY_OP, "NAME", 0, "the operation; else what the file's metadata say", 0},
+    {"variant", KEY_VARIANT, "RE", 0, "only variants whose op/name@backend matches", 0},
+    {"backend", KEY_BACKEND, "LIST", 0, "of cpu, cuda, simt, with commas; else cpu and cuda", 0},
+    {"set", KEY_SET, "KEY=VALUE,...", 0, "keys that shapes do not tell: `ssmbench list ops`", 0},
+    {"out", KEY_OUT, "FILE", 0, "write all outputs to FILE, a .safetensors", 0},
     {0},
 };
 static const struct argp_option TABLE_OPTIONS[] = {
@@ -103,6 +116,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
                 return 0;
         argp_error(state, "--format %s: expected text, md or csv", text);
         break;
+    case KEY_TENSORS:
+        a->tensors = text;
+        break;
+    case KEY_SET:
+        a->keys = text;
+        break;
     case KEY_JSON:
         a->json = true;
         break;
@@ -151,6 +170,13 @@ static int export_verb(struct arguments *a)
 {
     a->campaign.suites = a->word;
     return export_case(&a->campaign);
+}
+
+static int run_verb(struct arguments *a)
+{
+    if (a->words)
+        return complain(EXIT_BAD_INPUT, "run %s: expected no argument", a->word[0]);
+    return run_tensors(&a->campaign, a->tensors, a->keys);
 }
 
 static int audio_check_verb(struct arguments *a)
@@ -204,6 +230,11 @@ static const struct verb {
      "as every variant gets them; the outputs of the double-precision reference, as F64; "
      "operation, "
      "case and keys as metadata."},
+    {"run", run_verb, RUN_OPTIONS, "",
+     "Runs variants and the reference on tensors of your own.\vInputs by their names and shapes in "
+     "reference/OP.h, as F32, BF16 or F16, or as F64, which is rounded; sizes, layout and options "
+     "follow from them, and --set gives what does not. Prints the error of each output; --out gets "
+     "VARIANT/TENSOR of each variant and reference/TENSOR. Exit status as for verify."},
     {"info", info_verb, INFO_OPTIONS, "",
      "Prints this machine, its backends and their copy bandwidth."},
     {"audio-check", audio_check_verb, NO_OPTIONS, "DIR",

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const char METADATA[] = "__metadata__";
 enum { LENGTH_BYTES = 8, HEADER_MAX = 100 * 1000 * 1000 };
 
 static const struct word {
@@ -140,6 +141,21 @@ static bool ranges_cover(struct safetensors *file, uint64_t data_bytes, struct m
                   (unsigned long long)(data_bytes - at));
 }
 
+static bool parse_metadata(struct safetensors *file, json_t *metadata, struct message *message)
+{
+    const char *name;
+    json_t *text;
+    bool good = json_is_object(metadata);
+    json_object_foreach(metadata, name, text)
+    {
+        good = good && json_is_string(text);
+    }
+    if (!good)
+        return refuse(message, "%s: %s: expected an object of texts", file->path, METADATA);
+    file->metadata = json_incref(metadata);
+    return true;
+}
+
 static bool parse_header(struct safetensors *file, const json_t *header, uint64_t data_start,
                          uint64_t data_bytes, struct message *message)
 {
@@ -153,7 +169,10 @@ static bool parse_header(struct safetensors *file, const json_t *header, uint64_
         return refuse(message, "%s: out of memory", file->path);
     json_object_foreach((json_t *)header, name, entry)
     {
-        if (strcmp(name, "__metadata__") && !parse_tensor(file, name, entry, data_bytes, message))
+        const bool good = strcmp(name, METADATA)
+                              ? parse_tensor(file, name, entry, data_bytes, message)
+                              : parse_metadata(file, entry, message);
+        if (!good)
             return false;
     }
     if (!ranges_cover(file, data_bytes, message))
@@ -244,6 +263,7 @@ void safetensors_close(struct safetensors *file)
 {
     for (int i = 0; i < file->count; i++)
         free(file->tensor[i].name);
+    json_decref(file->metadata);
     free(file->tensor);
     free(file->path);
     if (file->file >= 0)

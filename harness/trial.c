@@ -1,4 +1,5 @@
 #include "trial.h"
+#include "fit.h"
 #include "kept.h"
 #include "parts.h"
 
@@ -7,11 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { GUARD = 256, POISON = 0xFF, GUARD_BYTE = 0xA5, PIECE = 8 << 20 };
+enum { GUARD = TRIAL_GUARD, POISON = 0xFF, GUARD_BYTE = 0xA5, PIECE = 8 << 20 };
 enum { PART_RUNS = 3, LONG_RUN_MS = 5000 }; /* that tell what parts took; a long run is one */
-
-/* Above this, sizes in bytes may not fit in 64 bits, and no machine ends the run. */
-static const double FLOPS_MAX = 1e18;
 
 const char *const STATUS_NAMES[STATUS_COUNT] = {
     "PASS",   "WRONG",   "UNWRITTEN", "OVERRUN", "MUTATED", "NONFINITE", "NONDETERMINISTIC",
@@ -35,34 +33,6 @@ struct trial {
     struct outcome *outcome;
 };
 
-double prepare_bytes(const struct test_case *item)
-{
-    struct tensor tensor[MAX_TENSORS];
-    double bytes = 0;
-    item->op->tensors(item->problem, tensor);
-    for (int i = 0; i < item->op->tensor_count; i++) {
-        const double mine = tensor_bytes_real(&tensor[i]);
-        const double doubles = mine / (double)tensor_element_size(&tensor[i]) * sizeof(double);
-        bytes += tensor[i].output ? doubles * (1 + tensor[i].ends_rows) + 2 * mine : mine;
-    }
-    return bytes;
-}
-
-double trial_bytes(const struct test_case *item, const struct variant *variant)
-{
-    struct tensor tensor[MAX_TENSORS];
-    double bytes = 0;
-    if (item->op->cost(item->problem).flops > FLOPS_MAX)
-        return INFINITY;
-    if (variant->workspace)
-        bytes += (double)variant->workspace(item->problem);
-    item->op->tensors(item->problem, tensor);
-    for (int i = 0; i < item->op->tensor_count; i++)
-        bytes += tensor_bytes_real(&tensor[i]) + 2 * GUARD +
-                 (double)tensor[i].offset * (double)tensor_element_size(&tensor[i]);
-    return bytes;
-}
-
 static int64_t case_seed(const struct test_case *item)
 {
     char text[32] = "1";
@@ -72,29 +42,47 @@ static int64_t case_seed(const struct test_case *item)
     return strtoll(text, NULL, 10);
 }
 
+/* Runs the reference on the inputs. */
+static void prepare_outputs(struct prepared *prepared)
+{
+    const struct operation *op = prepared->item->op;
+    for (int i = 0; i < op->tensor_count; i++) {
+        const struct tensor *tensor = &prepared->tensor[i];
+        const size_t elements = (size_t)tensor_elements(tensor);
+        if (!elements || !tensor->output)
+            continue;
+        prepared->reference[i] = must_allocate(elements, sizeof(double));
+        if (tensor->ends_rows)
+            prepared->scale[i] = must_allocate(elements, sizeof(double));
+    }
+    op->reference(prepared->item->problem, (const void *const *)prepared->input,
+                  prepared->reference, prepared->scale);
+}
+
 void prepare(const struct test_case *item, struct prepared *prepared)
 {
-    *prepared = (struct prepared){.item = item};
+    *prepared = (struct prepared){.item = item, .drawn = true};
     item->op->tensors(item->problem, prepared->tensor);
     item->op->inputs(item->problem, prepared->fill);
     const int64_t seed = case_seed(item);
     for (int i = 0; i < item->op->tensor_count; i++) {
         const struct tensor *tensor = &prepared->tensor[i];
         const int64_t elements = tensor_elements(tensor);
-        if (!elements)
+        if (!elements || tensor->output)
             continue;
-        if (tensor->output) {
-            prepared->reference[i] = must_allocate((size_t)elements, sizeof(double));
-            if (tensor->ends_rows)
-                prepared->scale[i] = must_allocate((size_t)elements, sizeof(double));
-        } else {
-            prepared->input[i] = must_allocate((size_t)elements, tensor_element_size(tensor));
-            inputs_generate(prepared->input[i], &prepared->fill[i], tensor->dtype, elements,
-                            inputs_key(seed, i));
-        }
+        prepared->input[i] = must_allocate((size_t)elements, tensor_element_size(tensor));
+        inputs_generate(prepared->input[i], &prepared->fill[i], tensor->dtype, elements,
+                        inputs_key(seed, i));
     }
-    item->op->reference(item->problem, (const void *const *)prepared->input, prepared->reference,
-                        prepared->scale);
+    prepare_outputs(prepared);
+}
+
+void prepare_given(const struct test_case *item, void *const input[], struct prepared *prepared)
+{
+    *prepared = (struct prepared){.item = item};
+    item->op->tensors(item->problem, prepared->tensor);
+    memcpy(prepared->input, input, (size_t)item->op->tensor_count * sizeof *input);
+    prepare_outputs(prepared);
 }
 
 void prepared_free(struct prepared *prepared)
@@ -174,24 +162,32 @@ static bool holds(struct trial *trial, int i, const void *expected, bool *same)
     return good;
 }
 
-static bool draw_inputs(struct trial *trial)
+/* Draws input `i` on the backend, or brings it there when it is not a drawn one. */
+static int place_input(const struct trial *trial, int i)
 {
     const struct prepared *prepared = trial->prepared;
-    const int64_t seed = case_seed(prepared->item);
+    if (!prepared->drawn)
+        return trial->backend->upload(trial->pointer[i], prepared->input[i],
+                                      trial->buffer[i].bytes);
+    return trial->backend->generate(
+        trial->pointer[i], &prepared->fill[i], prepared->tensor[i].dtype,
+        tensor_elements(&prepared->tensor[i]), inputs_key(case_seed(prepared->item), i));
+}
+
+static bool place_inputs(struct trial *trial)
+{
+    const struct prepared *prepared = trial->prepared;
     for (int i = 0; i < trial->tensors; i++) {
-        const struct tensor *tensor = &prepared->tensor[i];
         bool same;
         if (!prepared->input[i])
             continue;
-        if (!works(trial,
-                   trial->backend->generate(trial->pointer[i], &prepared->fill[i], tensor->dtype,
-                                            tensor_elements(tensor), inputs_key(seed, i)),
-                   "drawing inputs") ||
+        if (!works(trial, place_input(trial, i), "inputs") ||
             !holds(trial, i, prepared->input[i], &same))
             return false;
         if (!same)
-            return verdict(trial, STATUS_FAILED, "%s drawn on %s differs from the host's",
-                           tensor->name, trial->backend->name);
+            return verdict(trial, STATUS_FAILED, "%s %s %s differs from the host's",
+                           prepared->tensor[i].name, prepared->drawn ? "drawn on" : "copied to",
+                           trial->backend->name);
     }
     return true;
 }
@@ -360,9 +356,11 @@ bool trial_run(struct prepared *prepared, const struct entry *entry, const struc
 
     bool finished = true;
     const size_t free_before = backend->memory_free();
-    if (allocate(&trial) && draw_inputs(&trial) && check(&trial) && limit_s > 0)
+    if (allocate(&trial) && place_inputs(&trial) && check(&trial) && limit_s > 0)
         finished = measure(&trial, limit_s, interrupted);
     outcome->memory_bytes = memory_taken(&trial, free_before);
+    if (finished && prepared->take)
+        prepared->take(prepared->taker, entry, trial.first);
     if (finished && outcome->status == STATUS_PASS)
         kept_meet(prepared, entry, trial.first, outcome);
     for (int i = 0; i <= MAX_TENSORS; i++)

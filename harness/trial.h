@@ -30,8 +30,13 @@ struct prepared {
     void *input[MAX_TENSORS];
     double *reference[MAX_TENSORS];
     double *scale[MAX_TENSORS]; /* of outputs that end rows: see operation.h */
+    bool drawn;                 /* inputs are those of `fill`, which a backend draws by itself */
     bool one_backend;           /* nothing to compare with: outputs are not kept */
     struct kept *kept; /* outputs of variants that passed, for other backends of the same name */
+
+    /* Unless null, is shown the outputs of a variant's first run, null where there are none. */
+    void (*take)(void *taker, const struct entry *entry, void *const output[]);
+    void *taker;
 };
 
 struct outcome {
@@ -51,15 +56,13 @@ struct outcome {
     double part_ms[MAX_PARTS], parts_whole_ms;
 };
 
-/* Bytes of main memory that prepare() will take. */
-double prepare_bytes(const struct test_case *item);
-
 /* Draws the inputs and runs the reference. */
 void prepare(const struct test_case *item, struct prepared *prepared);
-void prepared_free(struct prepared *prepared);
 
-/* Bytes of the backend's memory that a trial takes; infinite for a problem beyond all machines. */
-double trial_bytes(const struct test_case *item, const struct variant *variant);
+/* The same with the caller's inputs, in their tensors' types, null where absent: they are
+ * prepared_free()'s from then on. */
+void prepare_given(const struct test_case *item, void *const input[], struct prepared *prepared);
+void prepared_free(struct prepared *prepared);
 
 /* Runs `entry` on the case: backend->runs times from poisoned outputs for the checks; then, when
  * all of them pass and limit_s > 0, for the clock; then looks at the outputs once more. False when

@@ -1,5 +1,6 @@
 /* Planted bugs: every kind of fault a kernel can have is found, named, and never timed. */
 #include "../reference/selscan.h"
+#include "fit.h"
 #include "trial.h"
 
 #include <criterion/criterion.h>

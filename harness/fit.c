@@ -1,0 +1,94 @@
+#include "fit.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const double FLOPS_MAX = 1e18;
+
+bool beyond_all_machines(const struct operation *op, const void *problem)
+{
+    return op->cost(problem).flops > FLOPS_MAX;
+}
+
+double prepare_bytes(const struct test_case *item)
+{
+    struct tensor tensor[MAX_TENSORS];
+    double bytes = 0;
+    item->op->tensors(item->problem, tensor);
+    for (int i = 0; i < item->op->tensor_count; i++) {
+        const double mine = tensor_bytes_real(&tensor[i]);
+        const double doubles = mine / (double)tensor_element_size(&tensor[i]) * sizeof(double);
+        bytes += tensor[i].output ? doubles * (1 + tensor[i].ends_rows) + 2 * mine : mine;
+    }
+    return bytes;
+}
+
+double trial_bytes(const struct test_case *item, const struct variant *variant)
+{
+    struct tensor tensor[MAX_TENSORS];
+    double bytes = 0;
+    if (beyond_all_machines(item->op, item->problem))
+        return INFINITY;
+    if (variant->workspace)
+        bytes += (double)variant->workspace(item->problem);
+    item->op->tensors(item->problem, tensor);
+    for (int i = 0; i < item->op->tensor_count; i++)
+        bytes += tensor_bytes_real(&tensor[i]) + 2 * TRIAL_GUARD +
+                 (double)tensor[i].offset * (double)tensor_element_size(&tensor[i]);
+    return bytes;
+}
+
+/* The largest batch, below that of the case, of which a trial takes no more than `has` bytes of the
+ * backend's memory, which is the host's if `on_host`, and `host_has` of the host's; 0 when there is
+ * none. */
+static int64_t batch_that_fits(const struct test_case *item, const struct entry *entry,
+                               bool on_host, double has, double host_has)
+{
+    const struct key *key = item->op->keys;
+    struct test_case smaller = *item;
+    int64_t batch = 0;
+    while (key->name && strcmp(key->name, "batch"))
+        key++;
+    if (!key->name)
+        return 0;
+    smaller.problem = must_allocate(1, item->op->problem_size);
+    memcpy(smaller.problem, item->problem, item->op->problem_size);
+    int64_t *const field = (int64_t *)((char *)smaller.problem + key->offset);
+    for (int64_t most = *field - 1; batch < most;) { /* halves the range that the answer is in */
+        *field = most - (most - batch) / 2;
+        const double host_needs = prepare_bytes(&smaller);
+        const double needs = trial_bytes(&smaller, entry->variant) + (on_host ? host_needs : 0);
+        if (needs <= has && host_needs <= host_has)
+            batch = *field;
+        else
+            most = *field - 1;
+    }
+    free(smaller.problem);
+    return batch;
+}
+
+bool trial_fits(const struct test_case *item, const struct entry *entry,
+                const struct backend *backend, bool is_prepared, struct outcome *outcome)
+{
+    const char *accepted = entry->variant->accepts ? entry->variant->accepts(item->problem) : NULL;
+    const bool on_host = backend->memory_free == host_memory_free;
+    const double host_needs = is_prepared ? 0 : prepare_bytes(item);
+    const double needs = trial_bytes(item, entry->variant) + (on_host ? host_needs : 0);
+    const double has = (double)backend->memory_free(), host_has = (double)host_memory_free();
+
+    *outcome = (struct outcome){.error = -1};
+    outcome->lacks_memory = !accepted && (needs > has || host_needs > host_has);
+    if (!accepted && !outcome->lacks_memory)
+        return true;
+    outcome->status = STATUS_SKIPPED;
+    if (accepted) {
+        append(outcome->detail, sizeof outcome->detail, "accepts %s", accepted);
+        return false;
+    }
+    append(outcome->detail, sizeof outcome->detail, "needs %.3g GB of memory, %.3g GB are free",
+           fmax(needs, host_needs) * 1e-9, (needs > has ? has : host_has) * 1e-9);
+    const int64_t fits = batch_that_fits(item, entry, on_host, has, host_has);
+    if (fits)
+        append(outcome->detail, sizeof outcome->detail, "; batch = %lld fits", (long long)fits);
+    return false;
+}
