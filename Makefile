@@ -4,7 +4,7 @@ BUILD    := build
 SUITE    := speedup
 BUDGET   := 200
 PACKAGES := build-essential git clang-format libcriterion-dev libinih-dev libjansson-dev librandom123-dev \
-            libkissfft-dev libsndfile1-dev gnuplot-nox
+            libkissfft-dev libsndfile1-dev gnuplot-nox python3-numpy
 
 MARCH    := native
 OPTIMISE := -O3 -march=$(MARCH)
@@ -55,6 +55,8 @@ export MUTANT_CXXFLAGS := $(CXXFLAGS)
 export MUTANT_LDLIBS := $(LDLIBS)
 export MUTANT_OBJECTS := $(objects)
 
+PYTHON = $(firstword $(foreach python,python3 /usr/bin/python3,$(shell $(python) -c 'import numpy' 2>/dev/null && echo $(python))))
+
 generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc version.h)
 
 .PHONY: all deps verify bench table plots readme record test sanitize race mutants lint format bundle clean help FORCE
@@ -92,6 +94,7 @@ test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criteri
 	harness/generated.sh --check $(BUILD)/ssmbench README.md $(wildcard docs/*.md)
 	@$(BUILD)/ssmbench table stale $(wildcard results/*/*.jsonl)
 	@plots/plots_test.sh $(BUILD)/ssmbench
+	SSMBENCH_LIBRARY=$(BUILD)/libssmbench.so $(or $(PYTHON),$(error no python3 with numpy: `make deps` installs it)) -B -m unittest discover -s harness/peers
 	harness/quietly.sh $(BUILD)/ssmbench verify quick edge --backend cpu
 	$(MAKE) sanitize
 	$(MAKE) race

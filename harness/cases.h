@@ -54,8 +54,8 @@ const struct key *key_find(const struct operation *op, const char *name);
 /* Appends the names of the operation's keys, with commas between. */
 void keys_append(const struct operation *op, char *text, size_t size);
 
-/* Sets the keys of "key = value, key = value"; given[i] becomes true for key i that it names, unless
- * `given` is null. False with a sentence otherwise. */
+/* Sets the keys of "key = value, key = value"; given[i] becomes true for key i that it names,
+ * unless `given` is null. False with a sentence otherwise. */
 bool keys_assign(const struct operation *op, const char *text, void *problem, bool given[],
                  struct message *message);
 

@@ -12,8 +12,8 @@
  *     ssmbench_run(problem, "selscan/chunked@cuda", tensor, workspace, stream, why, sizeof why);
  *     ssmbench_problem_free(problem);
  *
- * Operations, their keys and their tensors: `ssmbench list ops`, reference/OP.h. docs/python.md shows
- * the same from Python.
+ * Operations, their keys and their tensors: `ssmbench list ops`, reference/OP.h. docs/python.md
+ * shows the same from Python.
  *
  * Calls from several threads at once are safe, also with one problem, as a call only reads it. What
  * a call has to say goes into the caller's buffer; nothing is printed. Symbols carry the version
@@ -34,9 +34,11 @@ enum { SSMBENCH_ABI = 1, SSMBENCH_RANK = 4, SSMBENCH_MESSAGE_SIZE = 1024 };
 /* What a call that can fail returns; it then writes one sentence, cut to `size` bytes, to `why`. */
 enum ssmbench_status {
     SSMBENCH_OK = 0,
-    SSMBENCH_FAILED = 1,      /* the run returned an error of its backend */
-    SSMBENCH_BAD_INPUT = 2,   /* a name, key, pointer or value is not right: the sentence says what is */
-    SSMBENCH_NOT_ACCEPTED = 3 /* the variant does not take this problem: the sentence says what it takes */
+    SSMBENCH_FAILED = 1, /* the run returned an error of its backend */
+    SSMBENCH_BAD_INPUT =
+        2, /* a name, key, pointer or value is not right: the sentence says what is */
+    SSMBENCH_NOT_ACCEPTED =
+        3 /* the variant does not take this problem: the sentence says what it takes */
 };
 
 /* An operation with all its keys. */
@@ -61,8 +63,8 @@ int ssmbench_abi(void);
 const char *ssmbench_version(void);
 
 /* The name of variant `index`, from 0 on, such as "selscan/chunked@cuda"; null behind the last one.
- * A @cuda variant wants pointers and a stream of the calling thread's current device; @cpu and @simt
- * ones, pointers to main memory, and they return when the result is there. */
+ * A @cuda variant wants pointers and a stream of the calling thread's current device; @cpu and
+ * @simt ones, pointers to main memory, and they return when the result is there. */
 const char *ssmbench_variant(int index);
 
 /* A problem of operation `op` from text: "key = value, key = value". Keys that are not named have
