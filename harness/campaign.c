@@ -53,8 +53,11 @@ bool campaign_cases(char *const *suites, struct case_list *list, struct message 
     if (!suites || !suites[0])
         suites = quick;
     for (int i = 0; suites[i]; i++)
-        if (!suite_path(suites[i], path, sizeof path, message) || !cases_read(path, list, message))
+        if (!suite_path(suites[i], path, sizeof path, message) ||
+            !cases_read(path, list, message)) {
+            cases_free(list);
             return false;
+        }
     return true;
 }
 

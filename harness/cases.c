@@ -47,7 +47,7 @@ static struct setting *find_setting(struct parser *parser, const char *name)
     return NULL;
 }
 
-/* Splits at commas and trims; false when a value is empty or there are too many. */
+/* Splits at commas and trims; false when a value is empty or there again, or there are too many. */
 static bool split(struct setting *setting)
 {
     setting->count = 0;
@@ -59,6 +59,9 @@ static bool split(struct setting *setting)
             value[--length] = '\0';
         if (!length || setting->count == MAX_VALUES)
             return false;
+        for (int i = 0; i < setting->count; i++)
+            if (!strcmp(setting->value[i], value))
+                return false;
         setting->value[setting->count++] = value;
     }
     return true;
@@ -129,8 +132,8 @@ static bool section_complete(struct parser *parser)
             setting->value[0] = setting->text;
             setting->count = 1;
         } else if (!split(setting)) {
-            refuse(&sentence, "%s: expected 1 to %d values with commas between them", setting->name,
-                   MAX_VALUES);
+            refuse(&sentence, "%s: expected 1 to %d values with commas between them, each once",
+                   setting->name, MAX_VALUES);
             return fail(parser, setting->line, sentence.text);
         }
         if (!strcmp(setting->name, "bench") &&

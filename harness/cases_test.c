@@ -222,6 +222,7 @@ static const struct broken {
      8, "[a] is there already"},
     {"section twice in a row", "[a]\nop = selscan\nwhy = x\n[a]\nlength = 3\n", 4, "[a] "},
     {"section of another file", "[kept]\nop = selscan\nwhy = x\n", 1, "[kept] is there already"},
+    {"value twice", "[a]\nop = selscan\nlength = 3, 4, 3\nwhy = x\n", 3, "each once"},
     {"key twice", "[a]\nop = selscan\nlength = 3\nwhy = x\nlength = 3\n", 5,
      "length stands twice in [a]"},
     {"empty value", "[a]\nop = selscan\nlength = 1,,3\nwhy = x\n", 3,

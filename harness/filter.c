@@ -1,6 +1,6 @@
 #include "filter.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool compile(regex_t *regex, const char *expression, const char *option,
@@ -15,31 +15,47 @@ static bool compile(regex_t *regex, const char *expression, const char *option,
                   expression, reason);
 }
 
+static const struct backend *find_backend(const char *name)
+{
+    int i = 0;
+    while (BACKENDS[i] && strcmp(BACKENDS[i]->name, name))
+        i++;
+    return BACKENDS[i];
+}
+
+/* Adds the backend of that name, unless it is there already. */
+static enum exit_status add_backend(struct filter *filter, const char *name,
+                                    struct message *message)
+{
+    const struct backend *backend = find_backend(name);
+    if (!backend) {
+        refuse(message, "--backend %.80s: expected one or more of", name);
+        for (int i = 0; BACKENDS[i]; i++)
+            append(message->text, sizeof message->text, "%s %s", i ? "," : "", BACKENDS[i]->name);
+        return EXIT_BAD_INPUT;
+    }
+    const char *missing = backend->missing();
+    if (missing) {
+        refuse(message, "--backend %s: %s", name, missing);
+        return EXIT_MACHINE_LACKS;
+    }
+    int count = 0;
+    while (filter->backend[count] && filter->backend[count] != backend)
+        count++;
+    filter->backend[count] = backend;
+    return EXIT_WELL;
+}
+
 static enum exit_status named_backends(struct filter *filter, const char *names,
                                        struct message *message)
 {
-    char text[256], *next = text;
-    int count = 0;
-    snprintf(text, sizeof text, "%s", names);
-    for (char *name; (name = strsep(&next, ",")) && count < MAX_BACKENDS;) {
-        int i = 0;
-        while (BACKENDS[i] && strcmp(BACKENDS[i]->name, name))
-            i++;
-        if (!BACKENDS[i]) {
-            refuse(message, "--backend %s: expected one or more of", name);
-            for (int j = 0; BACKENDS[j]; j++)
-                append(message->text, sizeof message->text, "%s %s", j ? "," : "",
-                       BACKENDS[j]->name);
-            return EXIT_BAD_INPUT;
-        }
-        const char *missing = BACKENDS[i]->missing();
-        if (missing) {
-            refuse(message, "--backend %s: %s", name, missing);
-            return EXIT_MACHINE_LACKS;
-        }
-        filter->backend[count++] = BACKENDS[i];
-    }
-    return EXIT_WELL;
+    char *text = must_allocate(strlen(names) + 1, 1), *next = text;
+    enum exit_status status = EXIT_WELL;
+    strcpy(text, names);
+    for (char *name; !status && (name = strsep(&next, ","));)
+        status = add_backend(filter, name, message);
+    free(text);
+    return status;
 }
 
 static void usable_backends(struct filter *filter)

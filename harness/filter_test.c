@@ -83,8 +83,8 @@ Test(filter, only_named_backends_are_used)
     cr_assert(eq(ptr, (void *)one.backend[0], (void *)&backend_cpu));
     cr_assert(eq(ptr, (void *)one.backend[1], NULL));
     filter_close(&one);
-    struct filter two = open_filter(NULL, NULL, NULL, "cpu,cpu");
-    cr_assert(eq(ptr, (void *)two.backend[1], (void *)&backend_cpu));
+    struct filter two = open_filter(NULL, NULL, NULL, "cpu,simt");
+    cr_assert(eq(ptr, (void *)two.backend[1], (void *)&backend_simt));
     cr_assert(eq(ptr, (void *)two.backend[2], NULL));
     filter_close(&two);
 }
@@ -136,4 +136,17 @@ Test(filter, variants_of_other_backends_and_operations_do_not_match)
     cr_assert(filter_matches(&filter, &item, &mine, &backend));
     cr_assert(eq(ptr, (void *)backend, (void *)&backend_cpu));
     filter_close(&filter);
+}
+
+/* However often and however late a backend is named, it is there once. */
+Test(filter, backends_named_again_count_once)
+{
+    struct filter filter =
+        open_filter(NULL, NULL, NULL, "simt,simt,simt,simt,simt,simt,simt,simt,simt,cpu,simt");
+    cr_assert(eq(ptr, (void *)(uintptr_t)filter.backend[0], (void *)(uintptr_t)&backend_simt));
+    cr_assert(eq(ptr, (void *)(uintptr_t)filter.backend[1], (void *)(uintptr_t)&backend_cpu));
+    cr_assert(eq(ptr, (void *)(uintptr_t)filter.backend[2], NULL));
+    filter_close(&filter);
+    assert_refused(NULL, NULL, NULL, "cpu,cpu,cpu,cpu,cpu,cpu,cpu,cpu,gpu", EXIT_BAD_INPUT,
+                   "--backend gpu: expected one or more of cpu, ");
 }
