@@ -98,7 +98,7 @@ test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criteri
 	harness/quietly.sh $(BUILD)/ssmbench verify quick edge --backend cpu
 	$(MAKE) sanitize
 	$(MAKE) race
-	$(MAKE) mutants EVERY=12
+	$(MAKE) mutants EVERY=24
 	SSMBENCH=$(BUILD)/ssmbench $(BUILD)/tests
 
 sanitize: ## verify on cpu and simt under AddressSanitizer and UBSan
@@ -109,7 +109,7 @@ race: ## watch the threads of the .cu kernels with ThreadSanitizer, on simt
 	$(MAKE) BUILD=$(BUILD)/race NVCC= RACE=1 all
 	OMP_NUM_THREADS=1 TSAN_OPTIONS="halt_on_error=1 exitcode=66" harness/quietly.sh $(BUILD)/race/ssmbench verify race --backend simt
 
-mutants: all ## break every statement of the kernels' loops in turn (EVERY=12: one of twelve): verify has to notice
+mutants: all ## break every statement of the kernels' loops in turn (EVERY=24: one of 24): verify has to notice
 	EVERY=$(EVERY) harness/mutants.sh $(BUILD) $(or $(FILES),$(wildcard kernels/*/*.c kernels/*/*.cu))
 
 lint: ## check the formatting (clang-format 14)

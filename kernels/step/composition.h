@@ -139,12 +139,12 @@ static inline int step_pair(const struct step_run *run, enum step_kernel first,
                             enum step_kernel second, int way)
 {
     const enum step_path path = (enum step_path)(way / 2);
-    const int scan_first = first == STEP_SCAN_BACKWARD;
+    const int scan_first = first == STEP_SCAN_BACKWARD; /* cost only: composition_test.c again */
     int error = step_mark(run, scan_first ? STEP_SCAN : STEP_CONV); /* cost only: tested likewise */
     if (!error) /* cost only: composition_test.c looks at it */
         error = step_enqueue(run, first, path, way % 2, run->stream);
     if (!error) /* cost only: nothing counts after an error; composition_test.c looks at it */
-        error = step_mark(run, scan_first ? STEP_CONV : STEP_SCAN);
+        error = step_mark(run, scan_first ? STEP_CONV : STEP_SCAN); /* cost only: tested likewise */
     return error ? error : step_enqueue(run, second, path, way % 2, run->stream);
 }
 

@@ -109,10 +109,10 @@ static inline const struct cufft_plan *cufft_plan_for(int n, int64_t batch, cuff
         f->destroy(plan->handle);
         return NULL;
     }
-    plan->n = n;
+    plan->n = n;         /* cost only: else it is not found again */
     plan->batch = batch; /* cost only: else it is not found again */
-    plan->type = type;
-    return plan; /* cost only: the next call finds it */
+    plan->type = type;   /* cost only: else it is not found again */
+    return plan;         /* cost only: the next call finds it */
 }
 
 /* Enqueues the transforms from `in` to `out`; 0, or an error. */
