@@ -1,7 +1,4 @@
-#include "campaign.h"
-#include "filter.h"
-#include "fit.h"
-#include "results.h"
+#include "perform.h"
 
 #include <limits.h>
 #include <math.h>
@@ -9,32 +6,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Seconds that a row may take at least, and how many flops a second the slowest variant does, on a
+ * GPU and elsewhere: what takes longer hangs. A time-out of the first row of a case has the
+ * reference in it. */
+static const double TIMEOUT_S = 60, LEAST_FLOPS_GPU = 5e9, LEAST_FLOPS = 2e7;
+
+/* Seconds that a backend may take to say what it is, with a copy timed. */
+static const double ASK_S = 120;
+
 /* Longest sampling of a row, and the least that a budget may shrink it to, in seconds. */
 static const double ROW_LIMIT_S = 5, ROW_LEAST_S = 0.5;
-
-/* Runs of a timed row that take as long as one run each: two checks, warm-up, three samples. */
-static const double RUNS_AT_LEAST = 6;
-
-/* What is known of one variant's pace, to foresee what a budget leaves room for. */
-struct pace {
-    double s_per_flop; /* of the latest run; 0 before the first */
-};
-
-struct campaign {
-    const struct campaign_options *options;
-    struct filter filter;
-    struct case_list cases;
-    struct results results;
-    json_t *machine[MAX_BACKENDS];
-    struct pace *pace; /* one an entry of ENTRIES */
-    struct prepared prepared;
-    bool is_prepared;
-    double start_s, weight_done, weight_all, row_limit_s;
-    int count[STATUS_COUNT], rows, rows_all, verified_only;
-    double difference; /* the largest between two backends of a variant */
-    bool compared;
-    bool lacks_memory, write_failed;
-};
 
 static volatile sig_atomic_t interrupted;
 
@@ -77,132 +58,120 @@ static void show_progress(const struct campaign *c, const struct entry *entry,
     fflush(stderr);
 }
 
-static void show_row(const struct test_case *item, const struct entry *entry,
-                     const struct outcome *o)
-{
-    if (isatty(STDERR_FILENO))
-        fputs("\r\033[K", stderr);
-    printf("%-16s %-28s %s/%s", STATUS_NAMES[o->status], entry->full, item->suite, item->name);
-    if (o->error >= 0 && o->status == STATUS_PASS)
-        printf("  error %.1e", o->error);
-    if (o->other)
-        printf("  differs from %s by %.1e", o->other, o->difference);
-    if (o->timed) {
-        const struct summary *s = &o->timing.summary;
-        printf("  %.4g ms [%.4g, %.4g] n=%d", s->median, s->q1, s->q3, s->count);
-    }
-    if (o->detail[0])
-        printf("  %s", o->detail);
-    putchar('\n');
-    fflush(stdout);
-}
-
 static double weight(const struct test_case *item)
 {
     const struct cost cost = item->op->cost(item->problem);
     return cost.flops + 4 * cost.bytes;
 }
 
-/* Fills `outcome` and returns true when the row is to be skipped. */
-static bool skip(struct campaign *c, const struct test_case *item, const struct entry *entry,
-                 const struct backend *backend, struct outcome *outcome)
+/* A backend to be described, and whether its roof is to be measured. */
+struct machine_question {
+    const struct backend *backend;
+    bool measured;
+};
+
+static json_t *describe_machine(const struct machine_question *question)
 {
-    if (!trial_fits(item, entry, backend, c->is_prepared, outcome))
-        return true;
-    if (!(c->options->budget_s > 0))
-        return false;
-    const double run_s = c->pace[entry - ENTRIES].s_per_flop * item->op->cost(item->problem).flops;
-    const double takes = run_s * (c->options->bench ? RUNS_AT_LEAST : backend->runs);
-    const double left = c->options->budget_s - (now_s() - c->start_s);
-    if (takes <= left && left > 0)
-        return false;
-    outcome->status = STATUS_SKIPPED;
-    append(outcome->detail, sizeof outcome->detail,
-           "would take about %.0f s, %.0f s are left of --budget %.0f", takes, fmax(left, 0),
-           c->options->budget_s);
-    return true;
+    double copy_gbs = 0;
+    if (question->measured && question->backend->timed && !question->backend->missing())
+        question->backend->copy_gbs(&copy_gbs);
+    return results_machine(question->backend, copy_gbs);
 }
 
-static const json_t *machine_of(struct campaign *c, const struct backend *backend)
+static void print_machine(FILE *stream, const void *question)
 {
-    int i = 0;
-    while (c->filter.backend[i] != backend)
-        i++;
-    if (!c->machine[i]) {
-        double copy_gbs = 0;
-        if (c->options->bench && backend->timed)
-            backend->copy_gbs(&copy_gbs);
-        c->machine[i] = results_machine(backend, copy_gbs);
-    }
-    return c->machine[i];
+    json_t *machine = describe_machine(question);
+    json_dumpf(machine, stream, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(17));
+    json_decref(machine);
 }
 
-/* One row. False when the campaign has to end. */
-static bool run_row(struct campaign *c, const struct test_case *item, const struct entry *entry,
-                    const struct backend *backend)
+/* What rows say of the machine; NULL when the process that was asked is lost. */
+static json_t *ask_machine(const struct campaign *c, const struct backend *backend)
 {
-    struct outcome outcome;
-    struct message message;
-    const json_t *machine = machine_of(c, backend);
-    const double limit_s = c->options->bench && backend->timed ? c->row_limit_s : 0;
+    const struct machine_question question = {backend, c->options->bench};
+    if (c->options->in_process)
+        return describe_machine(&question);
+    char *answer = ask_child(print_machine, &question, ASK_S);
+    json_t *machine = answer ? json_loads(answer, 0, NULL) : NULL;
+    free(answer);
+    return machine;
+}
 
-    show_progress(c, entry, item);
-    if (!skip(c, item, entry, backend, &outcome)) {
-        if (!c->is_prepared)
-            prepare(item, &c->prepared);
-        c->is_prepared = true;
-        c->prepared.one_backend = !c->filter.backend[1];
-        if (interrupted ||
-            !trial_run(&c->prepared, entry, backend, limit_s, &interrupted, &outcome))
-            return false;
-        c->pace[entry - ENTRIES].s_per_flop = outcome.run_s / item->op->cost(item->problem).flops;
-    }
-    show_row(item, entry, &outcome);
-    json_t *row =
-        results_row(c->options->bench ? "bench" : "verify", item, entry, machine, &outcome);
-    c->write_failed = !results_append(&c->results, row, &message);
-    json_decref(row);
-    timing_free(&outcome.timing);
-    c->compared |= outcome.other != NULL;
-    c->difference = fmax(c->difference, outcome.difference);
-    c->count[outcome.status]++;
+/* In the parent: a row begins. Returns the seconds that it may take. */
+static double begin_row(void *context, int i)
+{
+    struct campaign *c = context;
+    const struct row *row = &c->row[i];
+    const bool on_host = row->backend->memory_free == host_memory_free;
+    show_progress(c, row->entry, row->item);
+    if (c->options->timeout_s > 0)
+        return c->options->timeout_s;
+    return TIMEOUT_S + row->item->op->cost(row->item->problem).flops /
+                           (on_host ? LEAST_FLOPS : LEAST_FLOPS_GPU);
+}
+
+/* In the parent: a row is done. */
+static void count_row(void *context, int i, const void *from_child)
+{
+    struct campaign *c = context;
+    const struct report *report = from_child;
+    if (isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
+    puts(report->line);
+    fflush(stdout);
+    if (report->s_per_flop > 0)
+        c->pace[c->row[i].entry - ENTRIES].s_per_flop = report->s_per_flop;
+    c->compared |= report->compared;
+    c->difference = fmax(c->difference, report->difference);
+    c->count[report->status]++;
     c->rows++;
-    c->weight_done += weight(item);
-    c->lacks_memory |= outcome.lacks_memory;
-    if (c->write_failed)
-        complain(EXIT_BAD_INPUT, "%s", message.text);
-    const bool failed = outcome.status != STATUS_PASS && outcome.status != STATUS_SKIPPED;
-    return !c->write_failed && !(failed && c->options->fail_fast);
+    c->weight_done += weight(c->row[i].item);
+    c->lacks_memory |= report->lacks_memory;
+    c->write_failed |= report->write_failed;
 }
 
-/* Calls run_row() for every match, or only counts them. False when the campaign has to end. */
-static bool for_each_row(struct campaign *c, bool run)
+/* In the parent: a row, or the end of the process behind the last one, is lost. */
+static bool lose_row(void *context, int i, enum loss loss, const char *reason)
 {
+    struct campaign *c = context;
+    struct outcome outcome = {.status = loss == LOSS_TIMEOUT ? STATUS_TIMEOUT : STATUS_CRASH,
+                              .error = -1};
+    struct report report;
+    if (i >= c->rows_all) {
+        c->lost_at_end = true;
+        complain(EXIT_CHECK_FAILED, "after the last row: %s", reason);
+        return false;
+    }
+    append(outcome.detail, sizeof outcome.detail, "%s", reason);
+    perform_tell(c, &c->row[i], &outcome, &report);
+    count_row(c, i, &report);
+    return !perform_last(c, report.status, report.write_failed);
+}
+
+/* Lists the rows that match. */
+static void find_rows(struct campaign *c)
+{
+    int room = 0;
     for (int i = 0; i < c->cases.count; i++) {
         const struct test_case *item = &c->cases.item[i];
         const struct backend *backend;
-        bool good = true;
         if (c->options->bench && item->verified_only) {
-            c->verified_only += !run;
+            c->verified_only++;
             continue;
         }
-        for (const struct entry *entry = ENTRIES; entry->op && good; entry++) {
+        for (const struct entry *entry = ENTRIES; entry->op; entry++) {
             if (!filter_matches(&c->filter, item, entry, &backend))
                 continue;
-            if (run) {
-                good = run_row(c, item, entry, backend);
-            } else {
-                c->rows_all++;
-                c->weight_all += weight(item);
+            if (c->rows_all == room) {
+                room = 2 * room + 64;
+                c->row = realloc(c->row, (size_t)room * sizeof *c->row);
+                if (!c->row)
+                    abort();
             }
+            c->row[c->rows_all++] = (struct row){item, entry, backend};
+            c->weight_all += weight(item);
         }
-        if (c->is_prepared)
-            prepared_free(&c->prepared);
-        c->is_prepared = false;
-        if (!good || interrupted)
-            return false;
     }
-    return true;
 }
 
 static int conclude(const struct campaign *c)
@@ -220,7 +189,7 @@ static int conclude(const struct campaign *c)
         return complain(EXIT_INTERRUPTED, "interrupted; the %d finished rows are kept", c->rows);
     if (c->write_failed)
         return EXIT_BAD_INPUT;
-    if (failed)
+    if (failed || c->lost_at_end)
         return EXIT_CHECK_FAILED;
     if (c->lacks_memory && !(c->options->budget_s > 0))
         return complain(EXIT_MACHINE_LACKS, "not all cases fit in memory: see the SKIPPED rows; "
@@ -236,13 +205,14 @@ static void campaign_free(struct campaign *c)
     filter_close(&c->filter);
     cases_free(&c->cases);
     free(c->pace);
+    free(c->row);
     for (int i = 0; i < MAX_BACKENDS; i++)
         json_decref(c->machine[i]);
 }
 
 int campaign_run(const struct campaign_options *options)
 {
-    struct campaign c = {.options = options, .start_s = now_s()};
+    struct campaign c = {.options = options, .interrupted = &interrupted, .start_s = now_s()};
     struct message message;
     if (!campaign_cases(options->suites, &c.cases, &message))
         return complain(EXIT_BAD_INPUT, "%s", message.text);
@@ -257,7 +227,7 @@ int campaign_run(const struct campaign_options *options)
     while (ENTRIES[entries].op)
         entries++;
     c.pace = must_allocate((size_t)entries, sizeof *c.pace);
-    for_each_row(&c, false);
+    find_rows(&c);
     if (!c.rows_all) {
         campaign_free(&c);
         return complain(EXIT_NOTHING_MATCHED,
@@ -274,10 +244,28 @@ int campaign_run(const struct campaign_options *options)
     struct sigaction action = {.sa_handler = interrupt};
     sigaction(SIGINT, &action, NULL);
     /* The budget is for rows: the roofs are measured before its clock starts. */
-    for (int i = 0; c.filter.backend[i]; i++)
-        machine_of(&c, c.filter.backend[i]);
+    for (int i = 0; c.filter.backend[i]; i++) {
+        c.machine[i] = ask_machine(&c, c.filter.backend[i]);
+        if (!c.machine[i] && !interrupted) {
+            campaign_free(&c);
+            return complain(EXIT_MACHINE_LACKS,
+                            "%s: the process that describes it did not end well",
+                            c.filter.backend[i]->name);
+        }
+    }
     c.start_s = now_s();
-    for_each_row(&c, true);
+    const struct supervision supervision = {.work = perform_rows,
+                                            .begin = begin_row,
+                                            .done = count_row,
+                                            .lost = lose_row,
+                                            .context = &c,
+                                            .rows = c.rows_all,
+                                            .in_process = options->in_process,
+                                            .interrupted = &interrupted};
+    if (!supervise(&supervision)) {
+        campaign_free(&c);
+        return complain(EXIT_MACHINE_LACKS, "no process could be made for the rows");
+    }
     const int result = conclude(&c);
     campaign_free(&c);
     return result;

@@ -13,6 +13,8 @@ struct campaign_options {
     const char *out;                 /* rows are appended here, or NULL */
     bool bench;                      /* time what is correct */
     bool fail_fast;                  /* end after the first row that fails */
+    bool in_process;                 /* rows run in this process, for debuggers */
+    double timeout_s;                /* of a row; 0: by its work */
     double budget_s; /* leave out and name what does not fit in this time or in memory; 0: no */
 };
 

@@ -1,7 +1,12 @@
 #include "filter.h"
+#include "supervise.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Seconds that a backend may take to say whether it can run here. */
+static const double ASK_S = 120;
 
 static bool compile(regex_t *regex, const char *expression, const char *option,
                     struct message *message)
@@ -13,6 +18,25 @@ static bool compile(regex_t *regex, const char *expression, const char *option,
     regerror(error, regex, reason, sizeof reason);
     return refuse(message, "--%s '%s': %s: expected a POSIX extended regular expression", option,
                   expression, reason);
+}
+
+static void print_missing(FILE *stream, const void *question)
+{
+    const struct backend *backend = question;
+    const char *missing = backend->missing();
+    fputs(missing ? missing : "", stream);
+}
+
+/* What a backend lacks, as backend->missing(), asked in another process: this one may still have to
+ * fork, and has neither threads nor a GPU context then. */
+static const char *missing_of(const struct backend *backend)
+{
+    static char sentence[MESSAGE_SIZE];
+    char *answer = ask_child(print_missing, backend, ASK_S);
+    snprintf(sentence, sizeof sentence, "%s",
+             answer ? answer : "the process that looked for it did not end well");
+    free(answer);
+    return *sentence ? sentence : NULL;
 }
 
 static const struct backend *find_backend(const char *name)
@@ -34,7 +58,7 @@ static enum exit_status add_backend(struct filter *filter, const char *name,
             append(message->text, sizeof message->text, "%s %s", i ? "," : "", BACKENDS[i]->name);
         return EXIT_BAD_INPUT;
     }
-    const char *missing = backend->missing();
+    const char *missing = missing_of(backend);
     if (missing) {
         refuse(message, "--backend %s: %s", name, missing);
         return EXIT_MACHINE_LACKS;
@@ -64,7 +88,7 @@ static void usable_backends(struct filter *filter)
     for (int i = 0; BACKENDS[i]; i++) {
         if (!BACKENDS[i]->timed)
             continue;
-        const char *missing = BACKENDS[i]->missing();
+        const char *missing = missing_of(BACKENDS[i]);
         if (!missing)
             filter->backend[count++] = BACKENDS[i];
         else

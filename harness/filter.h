@@ -11,7 +11,9 @@ enum { MAX_BACKENDS = 8 };
 
 struct filter {
     regex_t op, variant, item;
-    const struct backend *backend[MAX_BACKENDS + 1]; /* usable, NULL-terminated */
+    /* Usable, as another process found, NULL-terminated; the one that runs variants there calls
+     * missing() before. */
+    const struct backend *backend[MAX_BACKENDS + 1];
 };
 
 /* Compiles the expressions (NULL matches all) and resolves the comma-separated backends; NULL takes

@@ -36,7 +36,9 @@ enum {
     KEY_JSON,
     KEY_SLUG,
     KEY_TENSORS,
-    KEY_SET
+    KEY_SET,
+    KEY_TIMEOUT,
+    KEY_IN_PROCESS
 };
 
 static const struct argp_option CAMPAIGN_OPTIONS[] = {
@@ -47,6 +49,10 @@ static const struct argp_option CAMPAIGN_OPTIONS[] = {
     {"out", KEY_OUT, "FILE", 0, "append a JSON line a row to FILE", 0},
     {"budget", KEY_BUDGET, "SECONDS", 0,
      "leave out, and name, what does not fit in this time or in memory", 0},
+    {"timeout", KEY_TIMEOUT, "SECONDS", 0,
+     "end a row after this time; else 60 s and what its work may take at most", 0},
+    {"in-process", KEY_IN_PROCESS, NULL, 0,
+     "run rows in this process, for a debugger: a crash ends all", 0},
     {"fail-fast", KEY_FAIL_FAST, NULL, 0, "end after the first row that fails", 0},
     {0},
 };
@@ -81,11 +87,19 @@ static const struct argp_option INFO_OPTIONS[] = {
 
 static const struct argp_option NO_OPTIONS[] = {{0}};
 
+static double parse_seconds(const char *option, const char *text, struct argp_state *state)
+{
+    char *end;
+    const double seconds = strtod(text, &end);
+    if (*end || !(seconds > 0) || !isfinite(seconds))
+        argp_error(state, "--%s %s: expected a number of seconds above 0", option, text);
+    return seconds;
+}
+
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     static const char *const formats[] = {"text", "md", "csv"};
     struct arguments *a = state->input;
-    char *end;
     switch (key) {
     case KEY_OP:
         a->campaign.op = text;
@@ -103,9 +117,13 @@ static error_t parse(int key, char *text, struct argp_state *state)
         a->campaign.out = text;
         break;
     case KEY_BUDGET:
-        a->campaign.budget_s = strtod(text, &end);
-        if (*end || !(a->campaign.budget_s > 0) || !isfinite(a->campaign.budget_s))
-            argp_error(state, "--budget %s: expected a number of seconds above 0", text);
+        a->campaign.budget_s = parse_seconds("budget", text, state);
+        break;
+    case KEY_TIMEOUT:
+        a->campaign.timeout_s = parse_seconds("timeout", text, state);
+        break;
+    case KEY_IN_PROCESS:
+        a->campaign.in_process = true;
         break;
     case KEY_FAIL_FAST:
         a->campaign.fail_fast = true;

@@ -277,6 +277,8 @@ int run_tensors(const struct campaign_options *options, const char *tensors, con
         run->prepared.one_backend = true;
         run->prepared.take = options->out ? take : NULL;
         run->prepared.taker = run;
+        for (int i = 0; run->filter.backend[i]; i++)
+            run->filter.backend[i]->missing();
         start_table(run);
         if (options->out)
             keep_reference(run);

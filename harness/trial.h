@@ -16,6 +16,8 @@ enum status {
     STATUS_NONFINITE,        /* NaN or infinity where the reference has a number */
     STATUS_NONDETERMINISTIC, /* another run gave other bits */
     STATUS_FAILED,           /* the run itself returned an error */
+    STATUS_CRASH,            /* the process that ran it ended */
+    STATUS_TIMEOUT,          /* it took longer than a row may */
     STATUS_SKIPPED,          /* not run, `detail` says why */
     STATUS_COUNT
 };
