@@ -2,8 +2,8 @@
 #ifndef SSMBENCH_TRIAL_H
 #define SSMBENCH_TRIAL_H
 
-#include "cases.h"
 #include "errors.h"
+#include "prepare.h"
 #include "registry.h"
 #include "time.h"
 
@@ -22,18 +22,6 @@ enum status {
 
 extern const char *const STATUS_NAMES[STATUS_COUNT];
 
-/* A case with its inputs and the reference's outputs in main memory, shared by its trials. */
-struct prepared {
-    const struct test_case *item;
-    struct tensor tensor[MAX_TENSORS];
-    struct fill fill[MAX_TENSORS];
-    void *input[MAX_TENSORS];
-    double *reference[MAX_TENSORS];
-    double *scale[MAX_TENSORS]; /* of outputs that end rows: see operation.h */
-    bool one_backend;           /* nothing to compare with: outputs are not kept */
-    struct kept *kept; /* outputs of variants that passed, for other backends of the same name */
-};
-
 struct outcome {
     enum status status;
     char detail[512];  /* a sentence unless the status is PASS */
@@ -50,13 +38,6 @@ struct outcome {
     int part_runs; /* that told what follows, of an operation with parts: see parts.h */
     double part_ms[MAX_PARTS], parts_whole_ms;
 };
-
-/* Bytes of main memory that prepare() will take. */
-double prepare_bytes(const struct test_case *item);
-
-/* Draws the inputs and runs the reference. */
-void prepare(const struct test_case *item, struct prepared *prepared);
-void prepared_free(struct prepared *prepared);
 
 /* Bytes of the backend's memory that a trial takes; infinite for a problem beyond all machines. */
 double trial_bytes(const struct test_case *item, const struct variant *variant);
