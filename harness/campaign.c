@@ -1,5 +1,5 @@
 #include "campaign.h"
-#include "filter.h"
+#include "find.h"
 #include "results.h"
 
 #include <limits.h>
@@ -135,17 +135,17 @@ static bool skip(struct campaign *c, const struct test_case *item, const struct 
     const char *accepted = entry->variant->accepts ? entry->variant->accepts(item->problem) : NULL;
     const bool on_host = backend->memory_free == host_memory_free;
     const double host_needs = c->is_prepared ? 0 : prepare_bytes(item);
-    const double needs = trial_bytes(item, entry->variant) + (on_host ? host_needs : 0);
-    const double has = (double)backend->memory_free(), host_has = (double)host_memory_free();
+    struct message message;
 
     *outcome = (struct outcome){.status = STATUS_SKIPPED, .error = -1};
-    outcome->lacks_memory = !accepted && (needs > has || host_needs > host_has);
+    outcome->lacks_memory =
+        !accepted && !trial_fits(item, entry->variant, backend, host_needs, &message);
     if (accepted) {
         append(outcome->detail, sizeof outcome->detail, "accepts %s", accepted);
     } else if (outcome->lacks_memory) {
-        append(outcome->detail, sizeof outcome->detail, "needs %.3g GB of memory, %.3g GB are free",
-               fmax(needs, host_needs) * 1e-9, (needs > has ? has : host_has) * 1e-9);
-        const int64_t fits = batch_that_fits(item, entry, on_host, has, host_has);
+        append(outcome->detail, sizeof outcome->detail, "%s", message.text);
+        const int64_t fits = batch_that_fits(item, entry, on_host, (double)backend->memory_free(),
+                                             (double)host_memory_free());
         if (fits)
             append(outcome->detail, sizeof outcome->detail, "; batch = %lld fits", (long long)fits);
     } else if (c->options->budget_s > 0) {
@@ -301,9 +301,7 @@ int campaign_run(const struct campaign_options *options)
     for_each_row(&c, false);
     if (!c.rows_all) {
         campaign_free(&c);
-        return complain(EXIT_NOTHING_MATCHED,
-                        "no variant and case match: `ssmbench list variants` and `ssmbench list "
-                        "cases` name what there is%s",
+        return complain(EXIT_NOTHING_MATCHED, NO_ROW_MATCHES "%s",
                         c.verified_only ? "; cases with bench = off are only verified" : "");
     }
     if (c.verified_only)

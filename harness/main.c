@@ -3,10 +3,13 @@
 #include "campaign.h"
 #include "export.h"
 #include "list.h"
+#include "profile.h"
+#include "profiler.h"
 #include "table.h"
 #include "version.h"
 
 #include <argp.h>
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +21,8 @@ struct arguments {
     struct campaign_options campaign;
     enum grid_format format;
     bool json, slug;
+    const char *tool; /* that profiles: see profile.h */
+    int64_t launches;
     char *word[MAX_ARGUMENTS + 1]; /* NULL-terminated */
     int words;
 };
@@ -32,7 +37,9 @@ enum {
     KEY_FAIL_FAST,
     KEY_FORMAT,
     KEY_JSON,
-    KEY_SLUG
+    KEY_SLUG,
+    KEY_TOOL,
+    KEY_LAUNCHES
 };
 
 static const struct argp_option CAMPAIGN_OPTIONS[] = {
@@ -50,6 +57,19 @@ static const struct argp_option EXPORT_OPTIONS[] = {
     {"op", KEY_OP, "RE", 0, "only the operation that matches this extended regular expression", 0},
     {"case", KEY_CASE, "RE", 0, "the case whose name matches", 0},
     {"out", KEY_OUT, "FILE", 0, "the file to write", 0},
+    {0},
+};
+static const struct argp_option PROFILE_OPTIONS[] = {
+    {"op", KEY_OP, "RE", 0, "only the operation that matches this extended regular expression", 0},
+    {"variant", KEY_VARIANT, "RE", 0, "the variant whose op/name@backend matches", 0},
+    {"case", KEY_CASE, "RE", 0, "the case whose name matches", 0},
+    {"backend", KEY_BACKEND, "LIST", 0, "of cpu, cuda, simt, with commas; else cuda, then cpu", 0},
+    {"launches", KEY_LAUNCHES, "N", 0, "in the profiled range; else 1, or some more under nsys", 0},
+    {"tool", KEY_TOOL, "TOOL", 0,
+     "ncu, nsys or none; else the first of them that is found for a variant on the GPU, none for "
+     "others",
+     0},
+    {"out", KEY_OUT, "FILE", 0, "keep the report of ncu or nsys in FILE", 0},
     {0},
 };
 static const struct argp_option TABLE_OPTIONS[] = {
@@ -109,6 +129,16 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_SLUG:
         a->slug = true;
         break;
+    case KEY_TOOL:
+        a->tool = text;
+        if (strcmp(text, "none") && !profiler_named(text))
+            argp_error(state, "--tool %s: expected ncu, nsys or none", text);
+        break;
+    case KEY_LAUNCHES:
+        a->launches = strtol(text, &end, 10);
+        if (!isdigit((unsigned char)*text) || *end || a->launches < 1 || a->launches > MAX_LAUNCHES)
+            argp_error(state, "--launches %s: expected a number from 1 to %d", text, MAX_LAUNCHES);
+        break;
     case ARGP_KEY_ARG:
         if (a->words == MAX_ARGUMENTS)
             argp_error(state, "more than %d arguments", MAX_ARGUMENTS);
@@ -151,6 +181,12 @@ static int export_verb(struct arguments *a)
 {
     a->campaign.suites = a->word;
     return export_case(&a->campaign);
+}
+
+static int profile_verb(struct arguments *a)
+{
+    a->campaign.suites = a->word;
+    return profile_case(&a->campaign, a->tool, a->launches);
 }
 
 static int audio_check_verb(struct arguments *a)
@@ -204,6 +240,13 @@ static const struct verb {
      "as every variant gets them; the outputs of the double-precision reference, as F64; "
      "operation, "
      "case and keys as metadata."},
+    {"profile", profile_verb, PROFILE_OPTIONS, "[SUITE...]",
+     "Checks one variant on one case, then launches it for a profiler to watch.\vRuns itself again "
+     "within ncu or nsys, and prints that command; the exit status is then theirs. With --tool "
+     "none, under which any profiler can stand, the launches are between the profiler's start and "
+     "stop, in NVTX ranges of the domain ssmbench. Exit status else: 0 all well, 1 the check "
+     "failed, 2 bad usage or input, 3 nothing matched, 4 the machine lacks what was asked for. "
+     "docs/profiling.md says more."},
     {"info", info_verb, INFO_OPTIONS, "",
      "Prints this machine, its backends and their copy bandwidth."},
     {"audio-check", audio_check_verb, NO_OPTIONS, "DIR",

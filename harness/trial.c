@@ -50,6 +50,17 @@ double trial_bytes(const struct test_case *item, const struct variant *variant)
     return bytes;
 }
 
+bool trial_fits(const struct test_case *item, const struct variant *variant,
+                const struct backend *backend, double host_needs, struct message *message)
+{
+    const bool on_host = backend->memory_free == host_memory_free;
+    const double needs = trial_bytes(item, variant) + (on_host ? host_needs : 0);
+    const double has = (double)backend->memory_free(), host_has = (double)host_memory_free();
+    return (needs <= has && host_needs <= host_has) ||
+           refuse(message, "needs %.3g GB of memory, %.3g GB are free",
+                  fmax(needs, host_needs) * 1e-9, (needs > has ? has : host_has) * 1e-9);
+}
+
 /* Keeps the first sentence. */
 __attribute__((format(printf, 3, 4))) static bool verdict(struct trial *trial, enum status status,
                                                           const char *format, ...)
@@ -253,12 +264,19 @@ static bool check(struct trial *trial)
     return good;
 }
 
+struct sampling {
+    double limit_s;
+    const volatile sig_atomic_t *interrupted;
+};
+
 /* Times the launch, and its parts if it has any. False when interrupted. */
-static bool measure(struct trial *trial, double limit_s, const volatile sig_atomic_t *interrupted)
+static bool measure(struct trial *trial, const void *context)
 {
+    const struct sampling *sampling = context;
     const struct operation *op = trial->prepared->item->op;
     struct outcome *o = trial->outcome;
-    int error = time_launch(trial->backend, &trial->launch, limit_s, interrupted, &o->timing);
+    int error = time_launch(trial->backend, &trial->launch, sampling->limit_s,
+                            sampling->interrupted, &o->timing);
     if (error == -1)
         return false;
     o->part_runs = o->timing.summary.median < LONG_RUN_MS ? PART_RUNS : 1;
@@ -266,6 +284,14 @@ static bool measure(struct trial *trial, double limit_s, const volatile sig_atom
         error = parts_measure(trial->backend, op, &trial->launch, o->part_runs, o->part_ms,
                               &o->parts_whole_ms);
     o->timed = works(trial, error, "timed run") && outputs_same(trial, "after the timed runs");
+    return true;
+}
+
+static bool profile(struct trial *trial, const void *context)
+{
+    const int error = profile_range(trial->backend, &trial->launch, context);
+    if (works(trial, error, "profiled run"))
+        outputs_same(trial, "after the profiled runs");
     return true;
 }
 
@@ -280,8 +306,12 @@ static double memory_taken(const struct trial *trial, size_t free_before)
     return fmax(bytes, (double)free_before - (double)trial->backend->memory_free());
 }
 
-bool trial_run(struct prepared *prepared, const struct entry *entry, const struct backend *backend,
-               double limit_s, const volatile sig_atomic_t *interrupted, struct outcome *outcome)
+/* Checks `entry`, and passes what is correct on to `use`, if any, which returns false when it was
+ * interrupted: so does this then. */
+static bool checked(struct prepared *prepared, const struct entry *entry,
+                    const struct backend *backend,
+                    bool (*use)(struct trial *trial, const void *context), const void *context,
+                    struct outcome *outcome)
 {
     const struct test_case *item = prepared->item;
     struct trial trial = {.prepared = prepared,
@@ -301,8 +331,8 @@ bool trial_run(struct prepared *prepared, const struct entry *entry, const struc
 
     bool finished = true;
     const size_t free_before = backend->memory_free();
-    if (allocate(&trial) && draw_inputs(&trial) && check(&trial) && limit_s > 0)
-        finished = measure(&trial, limit_s, interrupted);
+    if (allocate(&trial) && draw_inputs(&trial) && check(&trial) && use)
+        finished = use(&trial, context);
     outcome->memory_bytes = memory_taken(&trial, free_before);
     if (finished && outcome->status == STATUS_PASS)
         kept_meet(prepared, entry, trial.first, outcome);
@@ -312,4 +342,18 @@ bool trial_run(struct prepared *prepared, const struct entry *entry, const struc
     for (int i = 0; i < trial.tensors; i++)
         free(trial.first[i]);
     return finished;
+}
+
+bool trial_run(struct prepared *prepared, const struct entry *entry, const struct backend *backend,
+               double limit_s, const volatile sig_atomic_t *interrupted, struct outcome *outcome)
+{
+    const struct sampling sampling = {limit_s, interrupted};
+    return checked(prepared, entry, backend, limit_s > 0 ? measure : NULL, &sampling, outcome);
+}
+
+void trial_profile(struct prepared *prepared, const struct entry *entry,
+                   const struct backend *backend, const struct range *range,
+                   struct outcome *outcome)
+{
+    checked(prepared, entry, backend, profile, range, outcome);
 }

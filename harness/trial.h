@@ -4,6 +4,7 @@
 
 #include "errors.h"
 #include "prepare.h"
+#include "profile_range.h"
 #include "registry.h"
 #include "time.h"
 
@@ -42,10 +43,21 @@ struct outcome {
 /* Bytes of the backend's memory that a trial takes; infinite for a problem beyond all machines. */
 double trial_bytes(const struct test_case *item, const struct variant *variant);
 
+/* Whether memory suffices for a trial on `backend` and, on the host, for another `host_needs`
+ * bytes: prepare_bytes(), or 0 after prepare(). False with a sentence. */
+bool trial_fits(const struct test_case *item, const struct variant *variant,
+                const struct backend *backend, double host_needs, struct message *message);
+
 /* Runs `entry` on the case: backend->runs times from poisoned outputs for the checks; then, when
  * all of them pass and limit_s > 0, for the clock; then looks at the outputs once more. False when
  * interrupted: there is no outcome then. */
 bool trial_run(struct prepared *prepared, const struct entry *entry, const struct backend *backend,
                double limit_s, const volatile sig_atomic_t *interrupted, struct outcome *outcome);
+
+/* The same checks; then, when all of them pass, the launches of `range`, for a profiler that
+ * watches; then looks at the outputs once more. */
+void trial_profile(struct prepared *prepared, const struct entry *entry,
+                   const struct backend *backend, const struct range *range,
+                   struct outcome *outcome);
 
 #endif
