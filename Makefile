@@ -59,7 +59,7 @@ PYTHON = $(firstword $(foreach python,python3 /usr/bin/python3,$(shell $(python)
 
 generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc version.h)
 
-.PHONY: all deps verify bench table plots readme record test sanitize race mutants lint format bundle clean help FORCE
+.PHONY: all deps verify bench table plots profile readme record test sanitize race mutants lint format bundle clean help FORCE
 
 all: $(BUILD)/ssmbench $(if $(SANITIZE)$(RACE),,$(BUILD)/libssmbench.so) ## build build/ssmbench and libssmbench.so: CPU variants, and CUDA ones where nvcc is
 	$(if $(NVCC)$(SANITIZE)$(RACE),,@echo "ssmbench: no nvcc on the PATH: built for the CPU only")
@@ -80,6 +80,9 @@ table: all ## print the speedup table of RESULTS (default: all committed rows)
 
 plots: all ## draw the rows in RESULTS (default: results) as build/plots/MACHINE/*.svg and .png
 	@plots/plots.sh $(BUILD)/ssmbench $(or $(RESULTS),results) $(BUILD)/plots
+
+profile: all ## profile one variant on one case: make profile VARIANT=selscan/chunked CASE=guide-8s TOOL=ncu
+	$(BUILD)/ssmbench profile $(SUITE) --variant '$(value VARIANT)' --case '$(value CASE)' $(if $(LAUNCHES),--launches $(LAUNCHES)) $(if $(TOOL),--tool $(TOOL)) $(if $(OUT),--out $(OUT))
 
 record: all ## bench SUITE into results/MACHINE/ anew, for a commit, and rewrite the tables
 	rm -f results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl results/$$($(BUILD)/ssmbench info --slug)/simt.jsonl

@@ -25,6 +25,9 @@ struct machine {
     double cache_bytes;  /* of the last level: L2, or the largest CPU cache */
 };
 
+/* The NVTX domain of the ranges that profile_begin() opens. */
+#define PROFILE_DOMAIN "ssmbench"
+
 /* One run of a variant. */
 struct launch {
     const struct variant *variant;
@@ -62,6 +65,12 @@ struct backend {
     int (*copy_gbs)(double *gbs);
 
     const char *(*describe)(int error);
+
+    /* Around launches that a profiler watches: switches it on and names them, by one range within
+     * the other; closes the ranges, waits, and switches it off. Both NULL where there is no
+     * profiler to tell. */
+    int (*profile_begin)(const char *op, const char *variant, const char *item);
+    int (*profile_end)(void);
 };
 
 extern const struct backend backend_cpu, backend_cuda, backend_simt;

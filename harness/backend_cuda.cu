@@ -8,10 +8,12 @@
 #include <curand_philox4x32_x.h>
 
 #include <algorithm>
+#include <cuda_profiler_api.h>
+#include <nvtx3/nvToolsExt.h>
 #include <stdio.h>
 #include <vector>
 
-enum { THREADS = 256, FLUSH_TIMES = 2, COPY_ROUNDS = 21 };
+enum { THREADS = 256, FLUSH_TIMES = 2, COPY_ROUNDS = 21, RANGES = 3 };
 static const size_t COPY_BYTES = (size_t)1 << 30;
 
 #define RETURN_IF_ERROR(call)                                                                      \
@@ -215,6 +217,37 @@ static int copy_gbs(double *gbs)
     return error;
 }
 
+static nvtxDomainHandle_t domain(void)
+{
+    static nvtxDomainHandle_t handle = nvtxDomainCreateA(PROFILE_DOMAIN);
+    return handle;
+}
+
+static int profile_begin(const char *op, const char *variant, const char *item)
+{
+    const char *const name[RANGES] = {op, variant, item};
+    domain();
+    RETURN_IF_ERROR(cudaProfilerStart());
+    for (int i = 0; i < RANGES; i++) {
+        nvtxEventAttributes_t range = {};
+        range.version = NVTX_VERSION;
+        range.size = NVTX_EVENT_ATTRIB_STRUCT_SIZE;
+        range.messageType = NVTX_MESSAGE_TYPE_ASCII;
+        range.message.ascii = name[i];
+        nvtxDomainRangePushEx(domain(), &range);
+    }
+    return 0;
+}
+
+static int profile_end(void)
+{
+    for (int i = 0; i < RANGES; i++)
+        nvtxDomainRangePop(domain());
+    const int error = cudaDeviceSynchronize();
+    const int stop_error = cudaProfilerStop();
+    return error ? error : stop_error;
+}
+
 static const char *describe(int error)
 {
     return cudaGetErrorString((cudaError_t)error);
@@ -236,4 +269,6 @@ extern "C" const struct backend backend_cuda = {
     .run = run,
     .copy_gbs = copy_gbs,
     .describe = describe,
+    .profile_begin = profile_begin,
+    .profile_end = profile_end,
 };

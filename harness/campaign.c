@@ -1,3 +1,4 @@
+#include "find.h"
 #include "perform.h"
 
 #include <limits.h>
@@ -230,9 +231,7 @@ int campaign_run(const struct campaign_options *options)
     find_rows(&c);
     if (!c.rows_all) {
         campaign_free(&c);
-        return complain(EXIT_NOTHING_MATCHED,
-                        "no variant and case match: `ssmbench list variants` and `ssmbench list "
-                        "cases` name what there is%s",
+        return complain(EXIT_NOTHING_MATCHED, NO_ROW_MATCHES "%s",
                         c.verified_only ? "; cases with bench = off are only verified" : "");
     }
     if (c.verified_only)

@@ -1,8 +1,8 @@
 #include "export.h"
-#include "filter.h"
+#include "find.h"
 #include "fit.h"
 #include "infer.h"
-#include "results.h"
+#include "prepare.h"
 #include "safetensors.h"
 
 #include <stdlib.h>
@@ -36,29 +36,12 @@ static bool write_case(const struct test_case *item, const char *path, struct me
     return good;
 }
 
-/* How many cases match; leaves the first two of them in `found`. */
-static int find_cases(const struct case_list *cases, const struct filter *filter,
-                      const struct test_case *found[2])
-{
-    int count = 0;
-    for (int i = 0; i < cases->count; i++) {
-        const struct test_case *item = &cases->item[i];
-        if (regexec(&filter->op, item->op->name, 0, NULL, 0) ||
-            regexec(&filter->item, item->name, 0, NULL, 0))
-            continue;
-        if (count < 2)
-            found[count] = item;
-        count++;
-    }
-    return count;
-}
-
 int export_case(const struct campaign_options *options)
 {
     struct case_list cases = {0};
     struct filter filter;
     struct message message;
-    const struct test_case *found[2] = {NULL, NULL};
+    const struct test_case *item;
     if (!options->out)
         return complain(EXIT_BAD_INPUT, "export: expected --out FILE");
     if (!campaign_cases(options->suites, &cases, &message))
@@ -68,22 +51,12 @@ int export_case(const struct campaign_options *options)
         cases_free(&cases);
         return complain((enum exit_status)status, "%s", message.text);
     }
-    const int count = find_cases(&cases, &filter, found);
-    if (!count)
-        status = complain(EXIT_NOTHING_MATCHED,
-                          "no case matches: `ssmbench list cases` names what there is");
-    else if (count > 1)
+    status = find_case("export", &cases, &filter, false, &item);
+    if (!status && prepare_bytes(item) > (double)host_memory_free())
         status =
-            complain(EXIT_BAD_INPUT,
-                     "export: %d cases match, %s/%s of %s and %s/%s of %s among them: expected "
-                     "one, by --case '^NAME$' and --op '^OP$'",
-                     count, found[0]->suite, found[0]->name, found[0]->op->name, found[1]->suite,
-                     found[1]->name, found[1]->op->name);
-    else if (prepare_bytes(found[0]) > (double)host_memory_free())
-        status = complain(EXIT_MACHINE_LACKS, "%s needs %.3g GB of memory, %.3g GB are free",
-                          found[0]->name, prepare_bytes(found[0]) * 1e-9,
-                          (double)host_memory_free() * 1e-9);
-    else if (!write_case(found[0], options->out, &message))
+            complain(EXIT_MACHINE_LACKS, "%s needs %.3g GB of memory, %.3g GB are free", item->name,
+                     prepare_bytes(item) * 1e-9, (double)host_memory_free() * 1e-9);
+    else if (!status && !write_case(item, options->out, &message))
         status = complain(EXIT_BAD_INPUT, "%s", message.text);
     filter_close(&filter);
     cases_free(&cases);

@@ -67,28 +67,36 @@ static int64_t batch_that_fits(const struct test_case *item, const struct entry 
     return batch;
 }
 
-bool trial_fits(const struct test_case *item, const struct entry *entry,
-                const struct backend *backend, bool is_prepared, struct outcome *outcome)
+bool memory_fits(const struct test_case *item, const struct entry *entry,
+                 const struct backend *backend, bool is_prepared, struct message *message)
 {
-    const char *accepted = entry->variant->accepts ? entry->variant->accepts(item->problem) : NULL;
     const bool on_host = backend->memory_free == host_memory_free;
     const double host_needs = is_prepared ? 0 : prepare_bytes(item);
     const double needs = trial_bytes(item, entry->variant) + (on_host ? host_needs : 0);
     const double has = (double)backend->memory_free(), host_has = (double)host_memory_free();
-
-    *outcome = (struct outcome){.error = -1};
-    outcome->lacks_memory = !accepted && (needs > has || host_needs > host_has);
-    if (!accepted && !outcome->lacks_memory)
+    if (needs <= has && host_needs <= host_has)
         return true;
-    outcome->status = STATUS_SKIPPED;
-    if (accepted) {
-        append(outcome->detail, sizeof outcome->detail, "accepts %s", accepted);
-        return false;
-    }
-    append(outcome->detail, sizeof outcome->detail, "needs %.3g GB of memory, %.3g GB are free",
-           fmax(needs, host_needs) * 1e-9, (needs > has ? has : host_has) * 1e-9);
+    refuse(message, "needs %.3g GB of memory, %.3g GB are free", fmax(needs, host_needs) * 1e-9,
+           (needs > has ? has : host_has) * 1e-9);
     const int64_t fits = batch_that_fits(item, entry, on_host, has, host_has);
     if (fits)
-        append(outcome->detail, sizeof outcome->detail, "; batch = %lld fits", (long long)fits);
+        append(message->text, sizeof message->text, "; batch = %lld fits", (long long)fits);
+    return false;
+}
+
+bool trial_fits(const struct test_case *item, const struct entry *entry,
+                const struct backend *backend, bool is_prepared, struct outcome *outcome)
+{
+    struct message message;
+    const char *accepted = entry->variant->accepts ? entry->variant->accepts(item->problem) : NULL;
+    *outcome = (struct outcome){.error = -1};
+    if (accepted)
+        append(outcome->detail, sizeof outcome->detail, "accepts %s", accepted);
+    else if (memory_fits(item, entry, backend, is_prepared, &message))
+        return true;
+    else
+        append(outcome->detail, sizeof outcome->detail, "%s", message.text);
+    outcome->status = STATUS_SKIPPED;
+    outcome->lacks_memory = !accepted;
     return false;
 }

@@ -16,6 +16,11 @@ double prepare_bytes(const struct test_case *item);
 /* Bytes of the backend's memory that a trial takes; infinite for a problem beyond all machines. */
 double trial_bytes(const struct test_case *item, const struct variant *variant);
 
+/* Whether memory suffices for a trial on `backend`, also for prepare() unless that has been done.
+ * False with a sentence. */
+bool memory_fits(const struct test_case *item, const struct entry *entry,
+                 const struct backend *backend, bool is_prepared, struct message *message);
+
 /* Whether the variant accepts the case and memory suffices, also for prepare() unless that has been
  * done. `outcome` is then that of a trial not yet made, else that of a skipped one. */
 bool trial_fits(const struct test_case *item, const struct entry *entry,

@@ -3,11 +3,14 @@
 #include "campaign.h"
 #include "export.h"
 #include "list.h"
+#include "profile.h"
+#include "profiler.h"
 #include "run.h"
 #include "table.h"
 #include "version.h"
 
 #include <argp.h>
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +23,8 @@ struct arguments {
     enum grid_format format;
     const char *tensors, *keys; /* of run */
     bool json, slug;
+    const char *tool; /* that profiles: see profile.h */
+    int64_t launches;
     char *word[MAX_ARGUMENTS + 1]; /* NULL-terminated */
     int words;
 };
@@ -38,7 +43,9 @@ enum {
     KEY_TENSORS,
     KEY_SET,
     KEY_TIMEOUT,
-    KEY_IN_PROCESS
+    KEY_IN_PROCESS,
+    KEY_TOOL,
+    KEY_LAUNCHES
 };
 
 static const struct argp_option CAMPAIGN_OPTIONS[] = {
@@ -71,6 +78,19 @@ static const struct argp_option RUN_OPTIONS[] = {
     {"out", KEY_OUT, "FILE", 0, "write all outputs to FILE, a .safetensors", 0},
     {0},
 };
+static const struct argp_option PROFILE_OPTIONS[] = {
+    {"op", KEY_OP, "RE", 0, "only the operation that matches this extended regular expression", 0},
+    {"variant", KEY_VARIANT, "RE", 0, "the variant whose op/name@backend matches", 0},
+    {"case", KEY_CASE, "RE", 0, "the case whose name matches", 0},
+    {"backend", KEY_BACKEND, "LIST", 0, "of cpu, cuda, simt, with commas; else cuda, then cpu", 0},
+    {"launches", KEY_LAUNCHES, "N", 0, "in the profiled range; else 1, or some more under nsys", 0},
+    {"tool", KEY_TOOL, "TOOL", 0,
+     "ncu, nsys or none; else the first of them that is found for a variant on the GPU, none for "
+     "others",
+     0},
+    {"out", KEY_OUT, "FILE", 0, "keep the report of ncu or nsys in FILE", 0},
+    {0},
+};
 static const struct argp_option TABLE_OPTIONS[] = {
     {"format", KEY_FORMAT, "FORMAT", 0, "text (the default), md or csv", 0},
     {0},
@@ -100,6 +120,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     static const char *const formats[] = {"text", "md", "csv"};
     struct arguments *a = state->input;
+    char *end;
     switch (key) {
     case KEY_OP:
         a->campaign.op = text;
@@ -145,6 +166,16 @@ static error_t parse(int key, char *text, struct argp_state *state)
         break;
     case KEY_SLUG:
         a->slug = true;
+        break;
+    case KEY_TOOL:
+        a->tool = text;
+        if (strcmp(text, "none") && !profiler_named(text))
+            argp_error(state, "--tool %s: expected ncu, nsys or none", text);
+        break;
+    case KEY_LAUNCHES:
+        a->launches = strtol(text, &end, 10);
+        if (!isdigit((unsigned char)*text) || *end || a->launches < 1 || a->launches > MAX_LAUNCHES)
+            argp_error(state, "--launches %s: expected a number from 1 to %d", text, MAX_LAUNCHES);
         break;
     case ARGP_KEY_ARG:
         if (a->words == MAX_ARGUMENTS)
@@ -195,6 +226,12 @@ static int run_verb(struct arguments *a)
     if (a->words)
         return complain(EXIT_BAD_INPUT, "run %s: expected no argument", a->word[0]);
     return run_tensors(&a->campaign, a->tensors, a->keys);
+}
+
+static int profile_verb(struct arguments *a)
+{
+    a->campaign.suites = a->word;
+    return profile_case(&a->campaign, a->tool, a->launches);
 }
 
 static int audio_check_verb(struct arguments *a)
@@ -253,6 +290,13 @@ static const struct verb {
      "reference/OP.h, as F32, BF16 or F16, or as F64, which is rounded; sizes, layout and options "
      "follow from them, and --set gives what does not. Prints the error of each output; --out gets "
      "VARIANT/TENSOR of each variant and reference/TENSOR. Exit status as for verify."},
+    {"profile", profile_verb, PROFILE_OPTIONS, "[SUITE...]",
+     "Checks one variant on one case, then launches it for a profiler to watch.\vRuns itself again "
+     "within ncu or nsys, and prints that command; the exit status is then theirs. With --tool "
+     "none, under which any profiler can stand, the launches are between the profiler's start and "
+     "stop, in NVTX ranges of the domain ssmbench. Exit status else: 0 all well, 1 the check "
+     "failed, 2 bad usage or input, 3 nothing matched, 4 the machine lacks what was asked for. "
+     "docs/profiling.md says more."},
     {"info", info_verb, INFO_OPTIONS, "",
      "Prints this machine, its backends and their copy bandwidth."},
     {"audio-check", audio_check_verb, NO_OPTIONS, "DIR",

@@ -108,15 +108,19 @@ static bool read_input(struct run *run, int i, const struct tensor *tensor, void
     return true;
 }
 
+static bool memory_suffices(const struct run *run, struct message *message)
+{
+    const double needs = prepare_bytes(&run->item), has = (double)host_memory_free();
+    return (!beyond_all_machines(run->item.op, run->item.problem) && needs <= has) ||
+           refuse(message, "%s: needs %.3g GB of memory, %.3g GB are free", run->file.path,
+                  needs * 1e-9, has * 1e-9);
+}
+
 static bool prepare_run(struct run *run, struct message *message)
 {
     struct tensor tensor[MAX_TENSORS];
     void *input[MAX_TENSORS] = {NULL};
     bool good = true;
-    const double needs = prepare_bytes(&run->item), has = (double)host_memory_free();
-    if (beyond_all_machines(run->item.op, run->item.problem) || needs > has)
-        return refuse(message, "%s: needs %.3g GB of memory, %.3g GB are free", run->file.path,
-                      needs * 1e-9, has * 1e-9);
     run->item.op->tensors(run->item.problem, tensor);
     for (int i = 0; i < run->item.op->tensor_count && good; i++)
         if (!tensor[i].output && tensor_elements(&tensor[i]))
@@ -248,6 +252,7 @@ static void run_free(struct run *run)
     }
     free(run->outputs.stored);
     free(run->outputs.data);
+    filter_close(&run->filter);
     grid_free(&run->grid);
     prepared_free(&run->prepared);
     free(run->item.problem);
@@ -265,12 +270,21 @@ int run_tensors(const struct campaign_options *options, const char *tensors, con
         free(run);
         return complain(EXIT_BAD_INPUT, "run: expected --tensors FILE.safetensors");
     }
+    /* The backends are asked before the reference starts its threads. */
     bool good = safetensors_open(&run->file, tensors, &message) && find_operation(run, &message) &&
-                find_problem(run, keys, &message) && prepare_run(run, &message);
+                find_problem(run, keys, &message);
     if (good) {
         status = (int)filter_open(&run->filter, NULL, options->variant, NULL, options->backends,
                                   &message);
         good = !status;
+    }
+    if (good) {
+        status = EXIT_MACHINE_LACKS;
+        good = memory_suffices(run, &message);
+    }
+    if (good) {
+        status = EXIT_BAD_INPUT;
+        good = prepare_run(run, &message);
     }
     if (good) {
         const struct backend *backend;
@@ -286,7 +300,6 @@ int run_tensors(const struct campaign_options *options, const char *tensors, con
             if (filter_matches(&run->filter, &run->item, entry, &backend))
                 run_entry(run, entry, backend);
         status = conclude(run, &message);
-        filter_close(&run->filter);
     } else {
         complain((enum exit_status)status, "%s", message.text);
     }

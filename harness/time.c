@@ -16,9 +16,8 @@ double now_s(void)
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-/* Runs without pause until the mean times of five windows agree within 0.5 %. */
-static int warm_up(const struct backend *backend, const struct launch *launch, double limit_s,
-                   const volatile sig_atomic_t *interrupted, const char **how)
+int warm_up(const struct backend *backend, const struct launch *launch, double limit_s,
+            const volatile sig_atomic_t *interrupted, const char **how)
 {
     double mean[WINDOWS];
     const double start = now_s();

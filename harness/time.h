@@ -13,6 +13,12 @@ struct timing {
     const char *stop;       /* "interval", or "limit" when time ran out first */
 };
 
+/* Runs without pause until the mean times of five windows agree within 0.5 %, or `limit_s` seconds
+ * have passed; *how says which, as timing.warmup does. Returns 0, or the error of a run, or -1 when
+ * *interrupted was set. */
+int warm_up(const struct backend *backend, const struct launch *launch, double limit_s,
+            const volatile sig_atomic_t *interrupted, const char **how);
+
 /* Times `launch`, at most `limit_s` seconds of sampling. Returns 0, or the error of a run, or -1
  * when *interrupted was set; then there is no timing. */
 int time_launch(const struct backend *backend, const struct launch *launch, double limit_s,

@@ -33,69 +33,6 @@ struct trial {
     struct outcome *outcome;
 };
 
-static int64_t case_seed(const struct test_case *item)
-{
-    char text[32] = "1";
-    for (const struct key *key = item->op->keys; key->name; key++)
-        if (!strcmp(key->name, "seed"))
-            key_print(key, item->problem, text, sizeof text);
-    return strtoll(text, NULL, 10);
-}
-
-/* Runs the reference on the inputs. */
-static void prepare_outputs(struct prepared *prepared)
-{
-    const struct operation *op = prepared->item->op;
-    for (int i = 0; i < op->tensor_count; i++) {
-        const struct tensor *tensor = &prepared->tensor[i];
-        const size_t elements = (size_t)tensor_elements(tensor);
-        if (!elements || !tensor->output)
-            continue;
-        prepared->reference[i] = must_allocate(elements, sizeof(double));
-        if (tensor->ends_rows)
-            prepared->scale[i] = must_allocate(elements, sizeof(double));
-    }
-    op->reference(prepared->item->problem, (const void *const *)prepared->input,
-                  prepared->reference, prepared->scale);
-}
-
-void prepare(const struct test_case *item, struct prepared *prepared)
-{
-    *prepared = (struct prepared){.item = item, .drawn = true};
-    item->op->tensors(item->problem, prepared->tensor);
-    item->op->inputs(item->problem, prepared->fill);
-    const int64_t seed = case_seed(item);
-    for (int i = 0; i < item->op->tensor_count; i++) {
-        const struct tensor *tensor = &prepared->tensor[i];
-        const int64_t elements = tensor_elements(tensor);
-        if (!elements || tensor->output)
-            continue;
-        prepared->input[i] = must_allocate((size_t)elements, tensor_element_size(tensor));
-        inputs_generate(prepared->input[i], &prepared->fill[i], tensor->dtype, elements,
-                        inputs_key(seed, i));
-    }
-    prepare_outputs(prepared);
-}
-
-void prepare_given(const struct test_case *item, void *const input[], struct prepared *prepared)
-{
-    *prepared = (struct prepared){.item = item};
-    item->op->tensors(item->problem, prepared->tensor);
-    memcpy(prepared->input, input, (size_t)item->op->tensor_count * sizeof *input);
-    prepare_outputs(prepared);
-}
-
-void prepared_free(struct prepared *prepared)
-{
-    for (int i = 0; i < MAX_TENSORS; i++) {
-        free(prepared->input[i]);
-        free(prepared->reference[i]);
-        free(prepared->scale[i]);
-    }
-    kept_free(prepared->kept);
-    *prepared = (struct prepared){0};
-}
-
 /* Keeps the first sentence. */
 __attribute__((format(printf, 3, 4))) static bool verdict(struct trial *trial, enum status status,
                                                           const char *format, ...)
@@ -171,7 +108,7 @@ static int place_input(const struct trial *trial, int i)
                                       trial->buffer[i].bytes);
     return trial->backend->generate(
         trial->pointer[i], &prepared->fill[i], prepared->tensor[i].dtype,
-        tensor_elements(&prepared->tensor[i]), inputs_key(case_seed(prepared->item), i));
+        tensor_elements(&prepared->tensor[i]), inputs_key(prepared->seed, i));
 }
 
 static bool place_inputs(struct trial *trial)
@@ -308,12 +245,19 @@ static bool check(struct trial *trial)
     return good;
 }
 
+struct sampling {
+    double limit_s;
+    const volatile sig_atomic_t *interrupted;
+};
+
 /* Times the launch, and its parts if it has any. False when interrupted. */
-static bool measure(struct trial *trial, double limit_s, const volatile sig_atomic_t *interrupted)
+static bool measure(struct trial *trial, const void *context)
 {
+    const struct sampling *sampling = context;
     const struct operation *op = trial->prepared->item->op;
     struct outcome *o = trial->outcome;
-    int error = time_launch(trial->backend, &trial->launch, limit_s, interrupted, &o->timing);
+    int error = time_launch(trial->backend, &trial->launch, sampling->limit_s,
+                            sampling->interrupted, &o->timing);
     if (error == -1)
         return false;
     o->part_runs = o->timing.summary.median < LONG_RUN_MS ? PART_RUNS : 1;
@@ -321,6 +265,14 @@ static bool measure(struct trial *trial, double limit_s, const volatile sig_atom
         error = parts_measure(trial->backend, op, &trial->launch, o->part_runs, o->part_ms,
                               &o->parts_whole_ms);
     o->timed = works(trial, error, "timed run") && outputs_same(trial, "after the timed runs");
+    return true;
+}
+
+static bool profile(struct trial *trial, const void *context)
+{
+    const int error = profile_range(trial->backend, &trial->launch, context);
+    if (works(trial, error, "profiled run"))
+        outputs_same(trial, "after the profiled runs");
     return true;
 }
 
@@ -335,8 +287,12 @@ static double memory_taken(const struct trial *trial, size_t free_before)
     return fmax(bytes, (double)free_before - (double)trial->backend->memory_free());
 }
 
-bool trial_run(struct prepared *prepared, const struct entry *entry, const struct backend *backend,
-               double limit_s, const volatile sig_atomic_t *interrupted, struct outcome *outcome)
+/* Checks `entry`, and passes what is correct on to `use`, if any, which returns false when it was
+ * interrupted: so does this then. */
+static bool checked(struct prepared *prepared, const struct entry *entry,
+                    const struct backend *backend,
+                    bool (*use)(struct trial *trial, const void *context), const void *context,
+                    struct outcome *outcome)
 {
     const struct test_case *item = prepared->item;
     struct trial trial = {.prepared = prepared,
@@ -356,8 +312,8 @@ bool trial_run(struct prepared *prepared, const struct entry *entry, const struc
 
     bool finished = true;
     const size_t free_before = backend->memory_free();
-    if (allocate(&trial) && place_inputs(&trial) && check(&trial) && limit_s > 0)
-        finished = measure(&trial, limit_s, interrupted);
+    if (allocate(&trial) && place_inputs(&trial) && check(&trial) && use)
+        finished = use(&trial, context);
     outcome->memory_bytes = memory_taken(&trial, free_before);
     if (finished && prepared->take)
         prepared->take(prepared->taker, entry, trial.first);
@@ -369,4 +325,18 @@ bool trial_run(struct prepared *prepared, const struct entry *entry, const struc
     for (int i = 0; i < trial.tensors; i++)
         free(trial.first[i]);
     return finished;
+}
+
+bool trial_run(struct prepared *prepared, const struct entry *entry, const struct backend *backend,
+               double limit_s, const volatile sig_atomic_t *interrupted, struct outcome *outcome)
+{
+    const struct sampling sampling = {limit_s, interrupted};
+    return checked(prepared, entry, backend, limit_s > 0 ? measure : NULL, &sampling, outcome);
+}
+
+void trial_profile(struct prepared *prepared, const struct entry *entry,
+                   const struct backend *backend, const struct range *range,
+                   struct outcome *outcome)
+{
+    checked(prepared, entry, backend, profile, range, outcome);
 }

@@ -2,8 +2,9 @@
 #ifndef SSMBENCH_TRIAL_H
 #define SSMBENCH_TRIAL_H
 
-#include "cases.h"
 #include "errors.h"
+#include "prepare.h"
+#include "profile_range.h"
 #include "registry.h"
 #include "time.h"
 
@@ -24,23 +25,6 @@ enum status {
 
 extern const char *const STATUS_NAMES[STATUS_COUNT];
 
-/* A case with its inputs and the reference's outputs in main memory, shared by its trials. */
-struct prepared {
-    const struct test_case *item;
-    struct tensor tensor[MAX_TENSORS];
-    struct fill fill[MAX_TENSORS];
-    void *input[MAX_TENSORS];
-    double *reference[MAX_TENSORS];
-    double *scale[MAX_TENSORS]; /* of outputs that end rows: see operation.h */
-    bool drawn;                 /* inputs are those of `fill`, which a backend draws by itself */
-    bool one_backend;           /* nothing to compare with: outputs are not kept */
-    struct kept *kept; /* outputs of variants that passed, for other backends of the same name */
-
-    /* Unless null, is shown the outputs of a variant's first run, null where there are none. */
-    void (*take)(void *taker, const struct entry *entry, void *const output[]);
-    void *taker;
-};
-
 struct outcome {
     enum status status;
     char detail[512];  /* a sentence unless the status is PASS */
@@ -58,18 +42,16 @@ struct outcome {
     double part_ms[MAX_PARTS], parts_whole_ms;
 };
 
-/* Draws the inputs and runs the reference. */
-void prepare(const struct test_case *item, struct prepared *prepared);
-
-/* The same with the caller's inputs, in their tensors' types, null where absent: they are
- * prepared_free()'s from then on. */
-void prepare_given(const struct test_case *item, void *const input[], struct prepared *prepared);
-void prepared_free(struct prepared *prepared);
-
 /* Runs `entry` on the case: backend->runs times from poisoned outputs for the checks; then, when
  * all of them pass and limit_s > 0, for the clock; then looks at the outputs once more. False when
  * interrupted: there is no outcome then. */
 bool trial_run(struct prepared *prepared, const struct entry *entry, const struct backend *backend,
                double limit_s, const volatile sig_atomic_t *interrupted, struct outcome *outcome);
+
+/* The same checks; then, when all of them pass, the launches of `range`, for a profiler that
+ * watches; then looks at the outputs once more. */
+void trial_profile(struct prepared *prepared, const struct entry *entry,
+                   const struct backend *backend, const struct range *range,
+                   struct outcome *outcome);
 
 #endif
