@@ -4,7 +4,7 @@ BUILD    := build
 SUITE    := speedup
 BUDGET   := 200
 PACKAGES := build-essential git clang-format libcriterion-dev libinih-dev libjansson-dev librandom123-dev \
-            libkissfft-dev libsndfile1-dev gnuplot-nox
+            libkissfft-dev libsndfile1-dev gnuplot-nox cmark-gfm
 
 MARCH    := native
 OPTIMISE := -O3 -march=$(MARCH)
@@ -57,7 +57,7 @@ export MUTANT_OBJECTS := $(objects)
 
 generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc version.h)
 
-.PHONY: all deps verify bench table plots readme record test sanitize race mutants lint format bundle clean help FORCE
+.PHONY: all deps verify bench table plots report readme record test sanitize race mutants lint format bundle clean help FORCE
 
 all: $(BUILD)/ssmbench ## build build/ssmbench: CPU variants, and CUDA ones where nvcc is
 	$(if $(NVCC)$(SANITIZE)$(RACE),,@echo "ssmbench: no nvcc on the PATH: built for the CPU only")
@@ -79,6 +79,9 @@ table: all ## print the speedup table of RESULTS (default: all committed rows)
 plots: all ## draw the rows in RESULTS (default: results) as build/plots/MACHINE/*.svg and .png
 	@plots/plots.sh $(BUILD)/ssmbench $(or $(RESULTS),results) $(BUILD)/plots
 
+report: all ## all that the rows in RESULTS (default: results) say, as build/report/report.html and .md
+	@plots/report.sh $(BUILD)/ssmbench $(or $(RESULTS),results) $(BUILD)/report
+
 record: all ## bench SUITE into results/MACHINE/ anew, for a commit, and rewrite the tables
 	rm -f results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl results/$$($(BUILD)/ssmbench info --slug)/simt.jsonl
 	$(BUILD)/ssmbench verify quick --case '^guide' --backend cpu,simt --out results/$$($(BUILD)/ssmbench info --slug)/simt.jsonl
@@ -92,6 +95,7 @@ test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criteri
 	harness/generated.sh --check $(BUILD)/ssmbench README.md $(wildcard docs/*.md)
 	@$(BUILD)/ssmbench table stale $(wildcard results/*/*.jsonl)
 	@plots/plots_test.sh $(BUILD)/ssmbench
+	@plots/report_test.sh $(BUILD)/ssmbench
 	harness/quietly.sh $(BUILD)/ssmbench verify quick edge --backend cpu
 	$(MAKE) sanitize
 	$(MAKE) race
