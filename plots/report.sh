@@ -60,7 +60,9 @@ show_tables() {
 show_slowdown() {
     [ "$backend" = simt ] || return 0
     "$ssmbench" table slowdown --op "$expression" --format md "$@" > "$work/slowdown"
-    [ "$(grep -c '^|' "$work/slowdown")" -le 2 ] || cat "$work/slowdown"
+    [ "$(grep -c '^|' "$work/slowdown")" -gt 2 ] || return 0
+    cat "$work/slowdown"
+    echo
 }
 
 show_plots() {
