@@ -4,7 +4,7 @@ BUILD    := build
 SUITE    := speedup
 BUDGET   := 200
 PACKAGES := build-essential git clang-format libcriterion-dev libinih-dev libjansson-dev librandom123-dev \
-            libkissfft-dev libsndfile1-dev gnuplot-nox python3-numpy
+            libkissfft-dev libsndfile1-dev gnuplot-nox cmark-gfm python3-numpy
 
 MARCH    := native
 OPTIMISE := -O3 -march=$(MARCH)
@@ -59,7 +59,7 @@ PYTHON = $(firstword $(foreach python,python3 /usr/bin/python3,$(shell $(python)
 
 generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc version.h)
 
-.PHONY: all deps verify bench table plots profile readme record test sanitize race mutants lint format bundle clean help FORCE
+.PHONY: all deps verify bench table plots report profile readme record test sanitize race mutants lint format bundle clean help FORCE
 
 all: $(BUILD)/ssmbench $(if $(SANITIZE)$(RACE),,$(BUILD)/libssmbench.so) ## build build/ssmbench and libssmbench.so: CPU variants, and CUDA ones where nvcc is
 	$(if $(NVCC)$(SANITIZE)$(RACE),,@echo "ssmbench: no nvcc on the PATH: built for the CPU only")
@@ -84,6 +84,9 @@ plots: all ## draw the rows in RESULTS (default: results) as build/plots/MACHINE
 profile: all ## profile one variant on one case: make profile VARIANT=selscan/chunked CASE=guide-8s TOOL=ncu
 	$(BUILD)/ssmbench profile $(SUITE) --variant '$(value VARIANT)' --case '$(value CASE)' $(if $(LAUNCHES),--launches $(LAUNCHES)) $(if $(TOOL),--tool $(TOOL)) $(if $(OUT),--out $(OUT))
 
+report: all ## all that the rows in RESULTS (default: results) say, as build/report/report.html and .md
+	@plots/report.sh $(BUILD)/ssmbench $(or $(RESULTS),results) $(BUILD)/report
+
 record: all ## bench SUITE into results/MACHINE/ anew, for a commit, and rewrite the tables
 	rm -f results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl results/$$($(BUILD)/ssmbench info --slug)/simt.jsonl
 	$(BUILD)/ssmbench verify quick --case '^guide' --backend cpu,simt --out results/$$($(BUILD)/ssmbench info --slug)/simt.jsonl
@@ -98,6 +101,7 @@ test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criteri
 	@$(BUILD)/ssmbench table stale $(wildcard results/*/*.jsonl)
 	@plots/plots_test.sh $(BUILD)/ssmbench
 	SSMBENCH_LIBRARY=$(BUILD)/libssmbench.so $(or $(PYTHON),$(error no python3 with numpy: `make deps` installs it)) -B -m unittest discover -s harness/peers
+	@plots/report_test.sh $(BUILD)/ssmbench
 	harness/quietly.sh $(BUILD)/ssmbench verify quick edge --backend cpu
 	$(MAKE) sanitize
 	$(MAKE) race

@@ -123,9 +123,12 @@ static const struct refusal {
      "/proc/nonexistent/x.jsonl: No such file or directory: expected a file that can be written"},
     {"verify --backend cpu --case '^plain' --out /dev/full", 2, false,
      "/dev/full: No space left on device"},
-    {"table", 2, false, "expected speedup, roof, step, summary, slowdown or stale"},
+    {"table", 2, false,
+     "expected speedup, roof, step, summary, slowdown, machine, rows or "
+     "stale"},
     {"table pie /nowhere/x.jsonl", 2, false,
-     "table pie: expected speedup, roof, step, summary, slowdown or stale"},
+     "table pie: expected speedup, roof, step, summary, slowdown, machine, rows or "
+     "stale"},
     {"table speedup", 2, false, "table speedup: expected one or more .jsonl files"},
     {"table speedup /nowhere/x.jsonl", 2, false,
      "/nowhere/x.jsonl: No such file or directory: expected a readable .jsonl file"},

@@ -3,8 +3,8 @@
 set -eu
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     echo "ssmbench: no apt-get here. Install with this system's package manager: a C11 and C++17"
-    echo "compiler with OpenMP, make, git, gnuplot (5.2 or newer), clang-format 14, and the headers and"
-    echo "libraries of Criterion (2.4), inih, jansson, Random123, KISS FFT and libsndfile, and, for the"
+    echo "compiler with OpenMP, make, git, gnuplot (5.2 or newer), cmark-gfm, clang-format 14, the headers"
+    echo "and libraries of Criterion (2.4), inih, jansson, Random123, KISS FFT and libsndfile, and, for the"
     echo "tests, Python with numpy. Debian calls them: $*"
     exit 0
 fi

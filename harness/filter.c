@@ -8,7 +8,7 @@
 /* Seconds that a backend may take to say whether it can run here. */
 static const double ASK_S = 120;
 
-static bool compile(regex_t *regex, const char *expression, const char *option,
+bool filter_compile(regex_t *regex, const char *expression, const char *option,
                     struct message *message)
 {
     char reason[256];
@@ -100,9 +100,9 @@ enum exit_status filter_open(struct filter *filter, const char *op, const char *
                              const char *item, const char *backends, struct message *message)
 {
     *filter = (struct filter){0};
-    if (!compile(&filter->op, op, "op", message) ||
-        !compile(&filter->variant, variant, "variant", message) ||
-        !compile(&filter->item, item, "case", message))
+    if (!filter_compile(&filter->op, op, "op", message) ||
+        !filter_compile(&filter->variant, variant, "variant", message) ||
+        !filter_compile(&filter->item, item, "case", message))
         return EXIT_BAD_INPUT;
     if (backends)
         return named_backends(filter, backends, message);

@@ -23,6 +23,10 @@ enum exit_status filter_open(struct filter *filter, const char *op, const char *
                              const char *item, const char *backends, struct message *message);
 void filter_close(struct filter *filter);
 
+/* Compiles the expression that option --OPTION got; NULL matches all. */
+bool filter_compile(regex_t *regex, const char *expression, const char *option,
+                    struct message *message);
+
 /* True when variant `entry` is to run on `item`; *backend is where. */
 bool filter_matches(const struct filter *filter, const struct test_case *item,
                     const struct entry *entry, const struct backend **backend);

@@ -1,6 +1,7 @@
 #include "grid.h"
 #include "message.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,10 +50,30 @@ static void print_csv(const char *text, FILE *stream)
     fputc('"', stream);
 }
 
-static void print_markdown(const char *text, FILE *stream)
+/* True when Markdown reads text[at] as markup: not '<' before what begins no tag, nor '_' in a
+ * word. */
+static bool is_markup(const char *text, size_t at)
 {
-    for (; *text; text++)
-        fprintf(stream, *text == '|' ? "\\%c" : "%c", *text);
+    const unsigned char before = at ? (unsigned char)text[at - 1] : ' ';
+    const unsigned char behind = (unsigned char)text[at + 1];
+    if (text[at] == '<')
+        return isalpha(behind) || (behind && strchr("/!?", behind));
+    if (text[at] == '_')
+        return !isalnum(before) || !isalnum(behind);
+    return strchr("\\`*[]|~&", text[at]);
+}
+
+void grid_print_text(const char *text, enum grid_format format, FILE *stream)
+{
+    if (format != GRID_MARKDOWN) {
+        fputs(text, stream);
+        return;
+    }
+    for (size_t i = 0; text[i]; i++) {
+        if (is_markup(text, i))
+            fputc('\\', stream);
+        fputc(iscntrl((unsigned char)text[i]) ? ' ' : text[i], stream);
+    }
 }
 
 void grid_print(const struct grid *grid, enum grid_format format, FILE *stream)
@@ -71,9 +92,11 @@ void grid_print(const struct grid *grid, enum grid_format format, FILE *stream)
                 print_csv(cells[i], stream);
             } else if (format == GRID_MARKDOWN) {
                 fputs(i ? " " : "| ", stream);
-                print_markdown(cells[i], stream);
-                fputs(" |", stream);
-            } else if (i == 0 || format == GRID_LIST) {
+                const bool code = i && i == grid->code && row;
+                fputs(code ? "<code>" : "", stream);
+                grid_print_text(cells[i], format, stream);
+                fputs(code ? "</code> |" : " |", stream);
+            } else if (i == 0 || grid->left || format == GRID_LIST) {
                 const int behind = i + 1 < grid->columns ? pad : 0;
                 fprintf(stream, "%s%s%*s", i ? "  " : "", cells[i], behind, "");
             } else {
@@ -83,7 +106,7 @@ void grid_print(const struct grid *grid, enum grid_format format, FILE *stream)
         fputc('\n', stream);
         if (row == 0 && format == GRID_MARKDOWN) {
             for (int i = 0; i < grid->columns; i++)
-                fputs(i ? "---:|" : "|---|", stream);
+                fputs(!i ? "|---|" : grid->left ? "---|" : "---:|", stream);
             fputc('\n', stream);
         }
     }

@@ -73,10 +73,36 @@ Test(grid, csv_quotes_a_carriage_return)
     assert_prints(cells, 1, 1, GRID_CSV, "\"a\rb\"\n");
 }
 
-Test(grid, markdown_escapes_a_bar)
+Test(grid, markdown_has_no_markup_of_the_cells)
 {
-    static const char *const cells[] = {"a|b"};
-    assert_prints(cells, 1, 1, GRID_MARKDOWN, "| a\\|b |\n|---|\n");
+    static const char *const cells[] = {"a|b", "<script>", "*x* `y` [z](u) ~~w~~ &lt; \\"};
+    assert_prints(cells, 1, 3, GRID_MARKDOWN,
+                  "| a\\|b | \\<script> | \\*x\\* \\`y\\` \\[z\\](u) \\~\\~w\\~\\~ \\&lt; \\\\ |\n"
+                  "|---|---:|---:|\n");
+}
+
+Test(grid, markdown_leaves_alone_what_is_no_markup)
+{
+    static const char *const cells[] = {"state <= 16", "warp_shuffle, _x_", "two\r\nlines"};
+    assert_prints(cells, 1, 3, GRID_MARKDOWN,
+                  "| state <= 16 | warp_shuffle, \\_x\\_ | two  lines |\n|---|---:|---:|\n");
+}
+
+Test(grid, markdown_sets_a_column_as_code_below_its_heading)
+{
+    struct grid grid = {.left = true, .code = 1};
+    char *text = NULL;
+    size_t size = 0;
+    grid_row(&grid, 2);
+    grid_set(&grid, 1, "command");
+    grid_row(&grid, 2);
+    grid_set(&grid, 1, "a | b");
+    FILE *stream = open_memstream(&text, &size);
+    grid_print(&grid, GRID_MARKDOWN, stream);
+    fclose(stream);
+    cr_assert(eq(str, text, "|  | command |\n|---|---|\n|  | <code>a \\| b</code> |\n"));
+    free(text);
+    grid_free(&grid);
 }
 
 /* U+00D7, U+2013 and U+2020 are two and three bytes wide, and one column. */

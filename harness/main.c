@@ -92,6 +92,8 @@ static const struct argp_option PROFILE_OPTIONS[] = {
     {0},
 };
 static const struct argp_option TABLE_OPTIONS[] = {
+    {"op", KEY_OP, "RE", 0, "only operations that match this extended regular expression", 0},
+    {"backend", KEY_BACKEND, "LIST", 0, "of cpu, cuda, simt, with commas; else all", 0},
     {"format", KEY_FORMAT, "FORMAT", 0, "text (the default), md or csv", 0},
     {0},
 };
@@ -246,14 +248,17 @@ static int table_verb(struct arguments *a)
     const char *kind = a->words ? a->word[0] : "";
     const bool stale = !strcmp(kind, "stale");
     if (!stale && strcmp(kind, "speedup") && strcmp(kind, "roof") && strcmp(kind, "summary") &&
-        strcmp(kind, "slowdown") && strcmp(kind, "step"))
+        strcmp(kind, "slowdown") && strcmp(kind, "step") && strcmp(kind, "machine") &&
+        strcmp(kind, "rows"))
         return complain(EXIT_BAD_INPUT,
-                        "table %s: expected speedup, roof, step, summary, slowdown or stale", kind);
+                        "table %s: expected speedup, roof, step, summary, slowdown, machine, rows "
+                        "or stale",
+                        kind);
     if (a->words < 2)
         return complain(EXIT_BAD_INPUT, "table %s: expected one or more .jsonl files", kind);
     if (stale)
         return table_stale(a->word + 1);
-    return table_print(kind, a->word + 1, a->format);
+    return table_print(kind, a->word + 1, a->campaign.op, a->campaign.backends, a->format);
 }
 
 static const struct verb {
@@ -275,10 +280,11 @@ static const struct verb {
      "Exit "
      "status as for verify."},
     {"table", table_verb, TABLE_OPTIONS,
-     "speedup|roof|step|summary|slowdown|stale RESULTS.jsonl...",
+     "speedup|roof|step|summary|slowdown|machine|rows|stale RESULTS.jsonl...",
      "Prints a table of result rows: times and speedups, the same with the share of the copy "
-     "bandwidth, what passed, how much slower simt is than cpu, or which rows are older than "
-     "their variant's sources."},
+     "bandwidth, what passed, how much slower simt is than cpu, what the machine was, each row "
+     "with "
+     "the command that repeats it, or which rows are older than their variant's sources."},
     {"export", export_verb, EXPORT_OPTIONS, "[SUITE...]",
      "Writes a case's inputs and reference outputs.\vA .safetensors file: the inputs by their "
      "names, "

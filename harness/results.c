@@ -217,8 +217,8 @@ json_t *results_row(const char *verb, const struct test_case *item, const struct
     const time_t now = time(NULL);
     char date[32], repeat[1024];
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
-    snprintf(repeat, sizeof repeat, "ssmbench %s %s --case '^%s$' --variant '^%s$'", verb,
-             item->suite, item->name, entry->full);
+    snprintf(repeat, sizeof repeat, "ssmbench %s %s --case '^%s$' --variant '^%s$' --backend %s",
+             verb, item->suite, item->name, entry->full, entry->backend);
 
     const struct cost cost = item->op->cost(item->problem);
     json_t *row =

@@ -298,6 +298,19 @@ Test(results, a_row_says_what_was_measured)
     json_decref(row);
 }
 
+/* The backend too: simt runs only when asked for. */
+Test(results, a_row_says_what_repeats_it)
+{
+    struct outcome outcome = {.error = 2e-7};
+    json_t *row = make_row(STATUS_PASS, &outcome);
+    char wanted[256];
+    snprintf(wanted, sizeof wanted,
+             "ssmbench bench suite --case '^name/length=5$' --variant '^%s$' --backend %s",
+             ENTRIES[0].full, ENTRIES[0].backend);
+    cr_assert(eq(str, (char *)results_text(row, "repeat"), wanted));
+    json_decref(row);
+}
+
 Test(results, a_failed_row_has_a_reason_and_no_time)
 {
     struct outcome outcome = {

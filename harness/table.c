@@ -61,7 +61,7 @@ static int table_variants(const json_t *rows, const json_t *like, const char *va
 }
 
 /* What was left out, a line for each reason of a variant. */
-static void print_left_out(const json_t *rows, const json_t *like)
+static void print_left_out(const json_t *rows, const json_t *like, enum grid_format format)
 {
     static const char *const reason[] = {"machine.name", "op",           "backend", "variant",
                                          "check.status", "check.detail", NULL};
@@ -73,15 +73,16 @@ static void print_left_out(const json_t *rows, const json_t *like)
             continue;
         for (size_t j = i; j < json_array_size(rows); j++)
             more += results_same(json_array_get(rows, j), row, reason);
-        printf("- left out: %s on %s", results_text(row, "variant"), results_text(row, "case"));
+        char others[32] = "";
         if (more)
-            printf(" and %d more", more);
-        printf(", %s\n", results_text(row, "check.detail"));
+            append(others, sizeof others, " and %d more", more);
+        rows_print_line(format, "- left out: %s on %s%s, %s", results_text(row, "variant"),
+                        results_text(row, "case"), others, results_text(row, "check.detail"));
     }
 }
 
 /* Below a table: what its times are, how wrong its outputs, what was left out, what is stale. */
-static void print_notes(const json_t *rows, const json_t *like, bool roof)
+static void print_notes(const json_t *rows, const json_t *like, bool roof, enum grid_format format)
 {
     double worst = 0;
     bool stale = false;
@@ -92,7 +93,7 @@ static void print_notes(const json_t *rows, const json_t *like, bool roof)
         worst = fmax(worst, results_number(row, "check.error"));
         stale |= results_stale(row) && results_get(row, "time");
     }
-    print_left_out(rows, like);
+    print_left_out(rows, like, format);
     printf("- Median of samples with a cold cache; in brackets, times faster than %s%s. Largest "
            "error of any variant here: %.1e.\n",
            baseline(like),
@@ -134,7 +135,7 @@ static void print_speedup(const json_t *rows, size_t at, bool roof, enum grid_fo
     rows_print_heading(like, format);
     grid_print(&grid, format, stdout);
     putchar('\n');
-    print_notes(rows, like, roof);
+    print_notes(rows, like, roof, format);
     grid_free(&grid);
 }
 
@@ -279,20 +280,27 @@ static void print_slowdown(const json_t *rows, enum grid_format format)
         grid_set(&grid, 4, "%.0f×", simt_s / cpu_s);
     }
     grid_print(&grid, format, stdout);
-    printf("\nOn %s, one checked run of each case.\n",
-           results_text(json_array_get(rows, 0), "machine.name"));
+    putchar('\n');
+    rows_print_line(format, "On %s, one checked run of each case.",
+                    results_text(json_array_get(rows, 0), "machine.name"));
     grid_free(&grid);
 }
 
-int table_print(const char *kind, char *const *files, enum grid_format format)
+int table_print(const char *kind, char *const *files, const char *op, const char *backends,
+                enum grid_format format)
 {
     struct message message;
     json_t *rows = json_array();
     int status = EXIT_WELL;
-    if (!rows_read(rows, files, &message))
+    if (!rows_read(rows, files, &message) || !rows_keep(rows, op, backends, &message))
         status = complain(EXIT_BAD_INPUT, "%s", message.text);
     else if (!json_array_size(rows))
-        status = complain(EXIT_NOTHING_MATCHED, "no row in these files");
+        status = complain(EXIT_NOTHING_MATCHED, "no row in these files%s",
+                          op || backends ? " is of that operation and backend" : "");
+    else if (!strcmp(kind, "machine"))
+        table_machine(rows, format);
+    else if (!strcmp(kind, "rows"))
+        table_each(rows, format);
     else if (!strcmp(kind, "summary"))
         print_summary(rows, format);
     else if (!strcmp(kind, "step"))

@@ -4,10 +4,13 @@
 
 #include "grid.h"
 
-/* Prints table `kind` ("speedup", "summary" or "slowdown") of the NULL-terminated files and returns
- * the exit status. Where a row of the same machine, case, variant and backend stands twice, the
- * later one counts. Rows whose variant's sources have changed since are marked. */
-int table_print(const char *kind, char *const *files, enum grid_format format);
+/* Prints table `kind`, a word that main.c knows, of the NULL-terminated files and returns the exit
+ * status. Only rows of operations that match the regular expression `op` and of a backend in the
+ * list `backends`, with commas between, count; NULL takes all. Where a row of the same machine,
+ * case, variant and backend stands twice, the later one counts. Rows whose variant's sources have
+ * changed since are marked. */
+int table_print(const char *kind, char *const *files, const char *op, const char *backends,
+                enum grid_format format);
 
 /* Prints a line for every row that counts and whose variant's sources have changed since; returns
  * the exit status, which stale rows do not change. */

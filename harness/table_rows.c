@@ -1,7 +1,9 @@
 #include "table_rows.h"
-#include "registry.h"
+#include "filter.h"
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 const char *const ROWS_STALE_MARK = "†";
 
@@ -22,6 +24,34 @@ bool rows_read(json_t *rows, char *const *files, struct message *message)
                 json_array_set(rows, i, json_array_get(rows, j));
                 json_array_remove(rows, j);
             }
+    return true;
+}
+
+/* True when a list of names with commas between has the name. */
+static bool listed(const char *names, const char *name)
+{
+    const size_t length = strlen(name);
+    for (; *names; names += names[0] == ',') {
+        const size_t one = strcspn(names, ",");
+        if (one == length && !strncmp(names, name, length))
+            return true;
+        names += one;
+    }
+    return false;
+}
+
+bool rows_keep(json_t *rows, const char *op, const char *backends, struct message *message)
+{
+    regex_t regex;
+    if (!filter_compile(&regex, op, "op", message))
+        return false;
+    for (size_t i = json_array_size(rows); i-- > 0;) {
+        const json_t *row = json_array_get(rows, i);
+        if (regexec(&regex, results_text(row, "op"), 0, NULL, 0) ||
+            (backends && !listed(backends, results_text(row, "backend"))))
+            json_array_remove(rows, i);
+    }
+    regfree(&regex);
     return true;
 }
 
@@ -63,16 +93,35 @@ void append_ratio(double ratio, char *text, size_t size)
     append(text, size, "%.*f×", ratio < 10 ? 1 : 0, ratio);
 }
 
+void rows_print_line(enum grid_format format, const char *text, ...)
+{
+    va_list arguments;
+    char *line;
+    va_start(arguments, text);
+    if (vasprintf(&line, text, arguments) < 0)
+        abort();
+    va_end(arguments);
+    grid_print_text(line, format, stdout);
+    putchar('\n');
+    free(line);
+}
+
 void rows_print_heading(const json_t *like, enum grid_format format)
 {
     const char *bold = format == GRID_MARKDOWN ? "**" : "";
-    printf("%s%s on %s%s", bold, results_text(like, "op"), results_text(like, "machine.name"),
-           bold);
+    char where[512] = "";
     if (strcmp(results_text(like, "backend"), "cuda"))
-        printf(", %.0f threads", results_number(like, "machine.threads"));
+        append(where, sizeof where, ", %.0f threads", results_number(like, "machine.threads"));
     else
-        printf(", driver %s, CUDA %s", results_text(like, "machine.driver"),
+        append(where, sizeof where, ", driver %s, CUDA %s", results_text(like, "machine.driver"),
                results_text(like, "machine.cuda"));
-    printf(" (commit %.10s%s, %.10s)\n\n", results_text(like, "commit"),
-           json_is_true(results_get(like, "dirty")) ? "+" : "", results_text(like, "date"));
+    fputs(bold, stdout);
+    grid_print_text(results_text(like, "op"), format, stdout);
+    fputs(" on ", stdout);
+    grid_print_text(results_text(like, "machine.name"), format, stdout);
+    fputs(bold, stdout);
+    rows_print_line(format, "%s (commit %.10s%s, %.10s)", where, results_text(like, "commit"),
+                    json_is_true(results_get(like, "dirty")) ? "+" : "",
+                    results_text(like, "date"));
+    putchar('\n');
 }

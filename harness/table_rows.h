@@ -14,6 +14,10 @@ extern const char *const ROWS_TABLE[], *const ROWS_LINE[];
  * one counts, in the place of the first. */
 bool rows_read(json_t *rows, char *const *files, struct message *message);
 
+/* Keeps the rows whose operation matches the regular expression `op` and whose backend is in the
+ * list `backends`, with commas between; NULL keeps all. */
+bool rows_keep(json_t *rows, const char *op, const char *backends, struct message *message);
+
 /* The first row that is alike in `path` and of that variant, or NULL. */
 const json_t *rows_find(const json_t *rows, const json_t *like, const char *const path[],
                         const char *variant);
@@ -30,11 +34,21 @@ void print_ms(double time_ms, char *text, size_t size);
 /* Appends a ratio: "8.1×", "81×". */
 void append_ratio(double ratio, char *text, size_t size);
 
+/* Prints a line that reads as it stands, beside what tables are made of. */
+__attribute__((format(printf, 2, 3))) void rows_print_line(enum grid_format format,
+                                                           const char *text, ...);
+
 /* Prints what a table is of: operation, machine, software, commit and date of row `like`. */
 void rows_print_heading(const json_t *like, enum grid_format format);
 
 /* Prints the cost of a training step, before and after, for every case of an operation that has
  * parts; none is an error of its own. Returns the exit status. */
 int table_step(const json_t *rows, enum grid_format format);
+
+/* Prints what the rows say of each machine: what differs between them is listed, or its range. */
+void table_machine(const json_t *rows, enum grid_format format);
+
+/* Prints a line a row: what came out, and the command that repeats it. */
+void table_each(const json_t *rows, enum grid_format format);
 
 #endif

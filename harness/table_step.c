@@ -111,7 +111,8 @@ static void print_lines(struct grid *grid, const json_t *before, const json_t *a
 }
 
 /* Below the table: what it is of, what the step waits for, what is missing or stale. */
-static void print_step_notes(const json_t *like, const json_t *before, const json_t *after)
+static void print_step_notes(const json_t *like, const json_t *before, const json_t *after,
+                             enum grid_format format)
 {
     const json_t *const row[] = {before, after};
     const double exposed_ms = part_number(after, "exposed", "ms");
@@ -130,8 +131,8 @@ static void print_step_notes(const json_t *like, const json_t *before, const jso
         if (!row[i])
             printf("- %s: not measured.\n", name);
         else if (isnan(results_number(row[i], "time.median_ms")))
-            printf("- %s: %s, %s.\n", name, results_text(row[i], "check.status"),
-                   results_text(row[i], "check.detail"));
+            rows_print_line(format, "- %s: %s, %s.", name, results_text(row[i], "check.status"),
+                            results_text(row[i], "check.detail"));
         else if (results_stale(row[i]))
             printf("- %s %s: measured before its sources last changed.\n", ROWS_STALE_MARK, name);
     }
@@ -152,7 +153,7 @@ int table_step(const json_t *rows, enum grid_format format)
         print_lines(&grid, before, after);
         grid_print(&grid, format, stdout);
         putchar('\n');
-        print_step_notes(like, before, after);
+        print_step_notes(like, before, after, format);
         grid_free(&grid);
     }
     if (!tables)

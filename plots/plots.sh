@@ -1,12 +1,14 @@
 #!/bin/sh
 # plots.sh SSMBENCH RESULTS OUT: pictures of the rows RESULTS/MACHINE/*.jsonl, or RESULTS/*.jsonl, as
-# OUT/MACHINE/PLOT-ID.svg and .png. A plot without data is said in a line. Exit status as of ssmbench.
+# OUT/MACHINE/PLOT-ID.svg and .png, or only those of FORMATS. A plot without data is said in a line.
+# Exit status as of ssmbench.
 set -eu
 export LC_ALL=C.UTF-8
 ssmbench=$1
 results=${2%/}
 out=$3
 plots=$(dirname "$0")
+formats=${FORMATS:-svg png}
 if ! command -v gnuplot >/dev/null; then
     echo "plots: no gnuplot: \`make deps\` installs it" >&2
     exit 4
@@ -41,8 +43,8 @@ draw() {
     if [ "$4" = 0 ]; then
         echo "plots: $machine/$1-$2: $5"
     else
-        gnuplot "$plots/style.gp" "$data/$3.gp" "$plots/$1.gp"
-        drawn=$((drawn + 2))
+        gnuplot -e "formats = '$formats'" "$plots/style.gp" "$data/$3.gp" "$plots/$1.gp"
+        drawn=$((drawn + $(echo "$formats" | wc -w)))
     fi
 }
 

@@ -24,7 +24,7 @@ set key at screen 0.75, 0.92 left top Left reverse samplen 4 spacing 1.2 noenhan
 set tics font ',12'
 set style fill transparent solid 0.25 noborder
 
-formats = "svg png"
+# `formats`, which plots.sh sets, has the words svg and png or one of them.
 terminal(format) = (format eq "svg") \
     ? "set terminal svg size 900,560 font 'Helvetica,Arial,sans-serif,14' noenhanced dashed " \
         ."background 'white'" \

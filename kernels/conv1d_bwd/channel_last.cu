@@ -10,9 +10,10 @@
  *            products with them, then dx of width-1 steps before from the last `width` of g. A run
  *            goes on for the width-1 steps behind it, for their g.
  * Cost       bytes: conv1d_bwd's; of 128 steps of a run, x of 6 and dout of 3 more, from caches as
- * a rule. Workspace: 4 bytes for each sum and block. Error      f32 1e-6 at worst. Order of the
- * sums: steps of a run, ascending; runs of a block, ascending; then partial.cuh. Source     written
- * from the definition.
+ *            a rule. Workspace: 4 bytes for each sum and block.
+ * Error      f32 1e-6 at worst. Order of the sums: steps of a run, ascending; runs of a block,
+ *            ascending; then partial.cuh.
+ * Source     written from the definition.
  */
 #include "../conv1d/channels.cuh"
 #include "partial.cuh"

@@ -5,9 +5,10 @@
  * Layout     one (batch, channel) row per loop turn, rows spread over OpenMP threads; a tile of 64
  *            steps, step and state of a pair next to each other, on the stack.
  * Algorithm  as blelloch.cu: an up-sweep joins pairs, a down-sweep hands each node the state that
- * it starts from. The sweeps run over all states of a node at once. A tree gains a CPU nothing: it
- * is here to be compared with. Cost       bytes: selscan's, plus B and C again for every further
- * channel of a group; the tile goes through the cache 4 times. 2 joins a step; exponentials twice.
+ *            it starts from. The sweeps run over all states of a node at once. A tree gains a CPU
+ *            nothing: it is here to be compared with.
+ * Cost       bytes: selscan's, plus B and C again for every further channel of a group; the tile
+ *            goes through the cache 4 times. 2 joins a step; exponentials twice.
  * Error      f32 1e-6 at worst.
  * Source     Blelloch, Prefix sums and their applications, CMU-CS-90-190, section 1.2.
  */

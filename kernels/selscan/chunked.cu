@@ -3,15 +3,18 @@
  * Computes   out and final of reference/selscan.h, in fp32.
  * Accepts    state <= 256; every option.
  * Layout     block = one chunk of up to 64, 32 or 8 channels (state <= 16, 64, 256) of one batch
- * and group, 4, 8 or 32 threads a channel, walking tiles of 32 steps (tile.cuh). Workspace: the
- * state after each chunk but the last, (chunks - 1, batch, channels, state). Algorithm  three
- * passes. Local: every chunk but the last is walked from a zero state. Carry: a thread per
- * (channel, state) goes over the chunks, h = decay of the chunk * h + its local state; a chunk
- * decays by exp(A * sum of delta'). Fix-up: every chunk is walked again from its true state, with
- * outputs. The order is fixed: the same bits every run, on every GPU. One chunk alone skips the
- * first two. Cost       bytes: delta, u and B twice; 3*state*4 a chunk of a channel. Exponentials
- * twice. Error      f32 1e-6 at worst. Source     Blelloch, Prefix sums and their applications,
- * CMU-CS-90-190, section 1.3 (blocks of a scan); decays in two parts: docs/numerics.md.
+ *            and group, 4, 8 or 32 threads a channel, walking tiles of 32 steps (tile.cuh).
+ *            Workspace: the state after each chunk but the last, (chunks - 1, batch, channels,
+ *            state).
+ * Algorithm  three passes. Local: every chunk but the last is walked from a zero state. Carry: a
+ *            thread per (channel, state) goes over the chunks, h = decay of the chunk * h + its
+ *            local state; a chunk decays by exp(A * sum of delta'). Fix-up: every chunk is walked
+ *            again from its true state, with outputs. The order is fixed: the same bits every run,
+ *            on every GPU. One chunk alone skips the first two.
+ * Cost       bytes: delta, u and B twice; 3*state*4 a chunk of a channel. Exponentials twice.
+ * Error      f32 1e-6 at worst.
+ * Source     Blelloch, Prefix sums and their applications, CMU-CS-90-190, section 1.3 (blocks of a
+ *            scan); decays in two parts: docs/numerics.md.
  */
 #include "chunked.h"
 #include "tile.cuh"

@@ -7,10 +7,11 @@
  *            neighbouring steps of a tile of 128. In shared memory the carries, dA, and the terms
  *            of dB and dC of one state. Workspace: the states after each tile but the last
  *            (tiles.cuh), and partial.cuh. Loads are strided by 4 elements across a warp, by
- * channels too when channel_last. Algorithm  keep: for each tile and state, a lane joins its steps
- * to one pair; Kogge-Stone over the 32 pairs. back: tiles from the last to the first; for each
- * state, the same scan for the state before each lane's steps, and one from the last lane to the
- * first for a*dh behind them; a lane walks its steps forwards for h, and back for dh. Threads then
+ *            channels too when channel_last.
+ * Algorithm  keep: for each tile and state, a lane joins its steps to one pair; Kogge-Stone over
+ *            the 32 pairs. back: tiles from the last to the first; for each state, the same scan
+ *            for the state before each lane's steps, and one from the last lane to the first for
+ *            a*dh behind them; a lane walks its steps forwards for h, and back for dh. Threads then
  *            add the terms of the block's channels in ascending order. One barrier a state.
  * Cost       bytes: selscan_bwd's, plus B and C again for every further channel of a group, and
  *            2*batch*channels*length*state for partial sums, half of which is workspace, beside
