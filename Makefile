@@ -3,6 +3,8 @@
 BUILD    := build
 SUITE    := speedup
 BUDGET   := 200
+SECONDS  := 600
+FUZZ     := safetensors cases
 PACKAGES := build-essential git clang-format libcriterion-dev libinih-dev libjansson-dev librandom123-dev \
             libkissfft-dev libsndfile1-dev gnuplot-nox
 
@@ -27,8 +29,12 @@ endif
 c_files   := $(filter-out %_test.c,$(wildcard kernels/*/*.c reference/*.c reference/*/*.c harness/*.c))
 cu_files  := $(wildcard kernels/*/*.cu)
 cc_files  := $(filter-out %_test.cc,$(wildcard harness/simt/*.cc reference/*.cc))
-tests     := $(wildcard kernels/*/*_test.c reference/*_test.c reference/*/*_test.c harness/*_test.c harness/simt/*_test.cc)
-formatted := $(wildcard kernels/*.h reference/*.[ch] reference/*/*.[ch] reference/*.cc harness/*.[ch] harness/*.cu harness/simt/*.* kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
+tests     := $(wildcard kernels/*/*_test.c reference/*_test.c reference/*/*_test.c harness/*_test.c harness/fuzz/*_test.c harness/simt/*_test.cc)
+# What a fuzzer needs of the rest, and how it is built: by clang, which brings libFuzzer.
+fuzz_c    := $(filter-out %_test.c harness/fuzz/fuzzer.c,$(wildcard harness/fuzz/*.c))
+fuzzed    := $(fuzz_c) $(addprefix harness/,message.c safetensors.c cases.c keys.c operations.c) $(filter reference/%,$(c_files) $(cc_files))
+fuzz_with := NVCC= CC=clang CXX=clang++ OPTIMISE=-O1 SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -Wno-pass-failed"
+formatted := $(wildcard kernels/*.h reference/*.[ch] reference/*/*.[ch] reference/*.cc harness/*.[ch] harness/*.cu harness/fuzz/*.[ch] harness/simt/*.* kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
 
 # With nvcc: the architectures of the GPUs found, or all that this nvcc knows of a usual set, of
 # which CI, where nothing runs them, compiles one.
@@ -57,7 +63,7 @@ export MUTANT_OBJECTS := $(objects)
 
 generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc version.h)
 
-.PHONY: all deps verify bench table plots readme record test sanitize race mutants lint format bundle clean help FORCE
+.PHONY: all deps verify bench table plots readme record test sanitize race fuzz mutants lint format bundle clean help FORCE
 
 all: $(BUILD)/ssmbench ## build build/ssmbench: CPU variants, and CUDA ones where nvcc is
 	$(if $(NVCC)$(SANITIZE)$(RACE),,@echo "ssmbench: no nvcc on the PATH: built for the CPU only")
@@ -106,6 +112,11 @@ race: ## watch the threads of the .cu kernels with ThreadSanitizer, on simt
 	$(MAKE) BUILD=$(BUILD)/race NVCC= RACE=1 all
 	OMP_NUM_THREADS=1 TSAN_OPTIONS="halt_on_error=1 exitcode=66" harness/quietly.sh $(BUILD)/race/ssmbench verify race --backend simt
 
+fuzz: ## read files that clang's libFuzzer invents: make fuzz SECONDS=600 FUZZ="safetensors cases"
+	@harness/fuzz/fuzz.sh --can
+	$(MAKE) BUILD=$(BUILD)/fuzz $(fuzz_with) $(FUZZ:%=$(BUILD)/fuzz/fuzz-%)
+	harness/fuzz/fuzz.sh $(BUILD)/fuzz $(SECONDS) $(FUZZ)
+
 mutants: all ## break every statement of the kernels' loops in turn (EVERY=12: one of twelve): verify has to notice
 	EVERY=$(EVERY) harness/mutants.sh $(BUILD) $(or $(FILES),$(wildcard kernels/*/*.c kernels/*/*.cu))
 
@@ -131,8 +142,11 @@ help: ## print this
 $(BUILD)/ssmbench: $(objects)
 	@echo "link $@"; $(CC) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/tests: $(filter-out $(BUILD)/harness/main.c.o,$(objects)) $(tests:%=$(BUILD)/%.o)
+$(BUILD)/tests: $(filter-out $(BUILD)/harness/main.c.o,$(objects)) $(fuzz_c:%=$(BUILD)/%.o) $(tests:%=$(BUILD)/%.o)
 	@echo "link $@"; $(CC) -o $@ $^ -lcriterion $(LDLIBS)
+
+$(BUILD)/fuzz-%: harness/fuzz/fuzzer.c $(fuzzed:%=$(BUILD)/%.o)
+	@echo "link $@"; $(CC) $(CFLAGS) -DTARGET=$* -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 $(BUILD)/%.c.o: %.c | $(generated)
 	@mkdir -p $(@D)
@@ -140,7 +154,7 @@ $(BUILD)/%.c.o: %.c | $(generated)
 
 $(BUILD)/%.cc.o: %.cc | $(generated)
 	@mkdir -p $(@D)
-	@echo "c++  $<"; $(CXX) $(CXXFLAGS) -fno-tree-loop-distribute-patterns $(if $(RACE),-DSIMT_TSAN) -MMD -MP -c $< -o $@
+	@echo "c++  $<"; $(CXX) $(CXXFLAGS) $(if $(findstring clang,$(CXX)),,-fno-tree-loop-distribute-patterns) $(if $(RACE),-DSIMT_TSAN) -MMD -MP -c $< -o $@
 
 $(BUILD)/%.cu.simt.o: %.cu | $(generated)
 	@mkdir -p $(@D)
