@@ -86,8 +86,9 @@ plots: all ## draw the rows in RESULTS (default: results) as build/plots/MACHINE
 	@plots/plots.sh $(BUILD)/ssmbench $(or $(RESULTS),results) $(BUILD)/plots
 
 record: all ## bench SUITE into results/MACHINE/ anew, for a commit, and rewrite the tables
-	rm -f results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl results/$$($(BUILD)/ssmbench info --slug)/simt.jsonl
+	rm -f results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl results/$$($(BUILD)/ssmbench info --slug)/simt.jsonl results/$$($(BUILD)/ssmbench info --slug)/decay.jsonl
 	$(BUILD)/ssmbench verify quick --case '^guide' --backend cpu,simt --out results/$$($(BUILD)/ssmbench info --slug)/simt.jsonl
+	$(BUILD)/ssmbench verify decay --backend cpu,simt --out results/$$($(BUILD)/ssmbench info --slug)/decay.jsonl
 	$(BUILD)/ssmbench bench $(SUITE) --budget $(BUDGET) --out results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl
 	$(MAKE) readme
 

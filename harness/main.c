@@ -165,9 +165,10 @@ static int table_verb(struct arguments *a)
     const char *kind = a->words ? a->word[0] : "";
     const bool stale = !strcmp(kind, "stale");
     if (!stale && strcmp(kind, "speedup") && strcmp(kind, "roof") && strcmp(kind, "summary") &&
-        strcmp(kind, "slowdown") && strcmp(kind, "step"))
+        strcmp(kind, "slowdown") && strcmp(kind, "step") && strcmp(kind, "error"))
         return complain(EXIT_BAD_INPUT,
-                        "table %s: expected speedup, roof, step, summary, slowdown or stale", kind);
+                        "table %s: expected speedup, roof, step, error, summary, slowdown or stale",
+                        kind);
     if (a->words < 2)
         return complain(EXIT_BAD_INPUT, "table %s: expected one or more .jsonl files", kind);
     if (stale)
@@ -194,9 +195,10 @@ static const struct verb {
      "Exit "
      "status as for verify."},
     {"table", table_verb, TABLE_OPTIONS,
-     "speedup|roof|step|summary|slowdown|stale RESULTS.jsonl...",
+     "speedup|roof|step|error|summary|slowdown|stale RESULTS.jsonl...",
      "Prints a table of result rows: times and speedups, the same with the share of the copy "
-     "bandwidth, what passed, how much slower simt is than cpu, or which rows are older than "
+     "bandwidth, errors, what passed, how much slower simt is than cpu, or which rows are older "
+     "than "
      "their variant's sources."},
     {"export", export_verb, EXPORT_OPTIONS, "[SUITE...]",
      "Writes a case's inputs and reference outputs.\vA .safetensors file: the inputs by their "

@@ -4,7 +4,7 @@
 
 #include "grid.h"
 
-/* Prints table `kind` ("speedup", "summary" or "slowdown") of the NULL-terminated files and returns
+/* Prints table `kind` (a word of `ssmbench table --help`) of the NULL-terminated files and returns
  * the exit status. Where a row of the same machine, case, variant and backend stands twice, the
  * later one counts. Rows whose variant's sources have changed since are marked. */
 int table_print(const char *kind, char *const *files, enum grid_format format);

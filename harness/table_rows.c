@@ -68,8 +68,11 @@ void rows_print_heading(const json_t *like, enum grid_format format)
     const char *bold = format == GRID_MARKDOWN ? "**" : "";
     printf("%s%s on %s%s", bold, results_text(like, "op"), results_text(like, "machine.name"),
            bold);
+    if (!strcmp(results_text(like, "backend"), "simt"))
+        printf(", CUDA kernels on simt");
     if (strcmp(results_text(like, "backend"), "cuda"))
-        printf(", %.0f threads", results_number(like, "machine.threads"));
+        printf(", %.0f thread%s", results_number(like, "machine.threads"),
+               results_number(like, "machine.threads") == 1 ? "" : "s");
     else
         printf(", driver %s, CUDA %s", results_text(like, "machine.driver"),
                results_text(like, "machine.cuda"));

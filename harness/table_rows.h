@@ -37,4 +37,8 @@ void rows_print_heading(const json_t *like, enum grid_format format);
  * parts; none is an error of its own. Returns the exit status. */
 int table_step(const json_t *rows, enum grid_format format);
 
+/* Prints the errors of every variant, a table for each machine, operation and backend. Returns the
+ * exit status. */
+int table_error(const json_t *rows, enum grid_format format);
+
 #endif
