@@ -40,7 +40,7 @@ bool cases_fuzz(const uint8_t *data, size_t size)
     struct case_list list = {0};
     struct message message = {""};
     char path[64];
-    const int next = fuzz_next_descriptor(), bytes = fuzz_file(data, size, path);
+    const int bytes = fuzz_file(data, size, path), next = fuzz_next_descriptor();
     const bool accepted = cases_read(path, &list, &message);
     fuzz_must(accepted == (list.count > 0), "a file is accepted for its cases");
     for (int i = 0; i < list.count && i < CASES_MAX; i++)
@@ -48,8 +48,8 @@ bool cases_fuzz(const uint8_t *data, size_t size)
     if (!accepted)
         fuzz_must_be_sentence(&message);
     cases_free(&list);
-    close(bytes);
     fuzz_must(fuzz_next_descriptor() == next, "nothing is left open");
+    close(bytes);
     return accepted;
 }
 

@@ -55,7 +55,7 @@ bool safetensors_fuzz(const uint8_t *data, size_t size)
     struct safetensors file;
     struct message message = {""};
     char path[64];
-    const int next = fuzz_next_descriptor(), bytes = fuzz_file(data, size, path);
+    const int bytes = fuzz_file(data, size, path), next = fuzz_next_descriptor();
     const bool accepted = safetensors_open(&file, path, &message);
     if (accepted) {
         fuzz_must(!safetensors_find(&file, "\xff"), "a name that is not UTF-8 finds nothing");
@@ -64,8 +64,8 @@ bool safetensors_fuzz(const uint8_t *data, size_t size)
     } else {
         fuzz_must_be_sentence(&message);
     }
-    close(bytes);
     fuzz_must(fuzz_next_descriptor() == next, "nothing is left open");
+    close(bytes);
     return accepted;
 }
 
