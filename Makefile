@@ -114,7 +114,7 @@ race: ## watch the threads of the .cu kernels with ThreadSanitizer, on simt
 	OMP_NUM_THREADS=1 TSAN_OPTIONS="halt_on_error=1 exitcode=66" harness/quietly.sh $(BUILD)/race/ssmbench verify race --backend simt
 
 fuzz: ## read files that clang's libFuzzer invents: make fuzz SECONDS=600 FUZZ="safetensors cases"
-	@harness/fuzz/fuzz.sh --can
+	@harness/fuzz/fuzz.sh --can $(FUZZ)
 	$(MAKE) BUILD=$(BUILD)/fuzz $(fuzz_with) $(FUZZ:%=$(BUILD)/fuzz/fuzz-%)
 	harness/fuzz/fuzz.sh $(BUILD)/fuzz $(SECONDS) $(FUZZ)
 
