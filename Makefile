@@ -3,6 +3,8 @@
 BUILD    := build
 SUITE    := speedup
 BUDGET   := 200
+SECONDS  := 600
+FUZZ     := safetensors cases
 PACKAGES := build-essential git clang-format libcriterion-dev libinih-dev libjansson-dev librandom123-dev \
             libkissfft-dev libsndfile1-dev gnuplot-nox cmark-gfm python3-numpy
 
@@ -27,8 +29,12 @@ endif
 c_files   := $(filter-out %_test.c,$(wildcard kernels/*/*.c reference/*.c reference/*/*.c harness/*.c))
 cu_files  := $(wildcard kernels/*/*.cu)
 cc_files  := $(filter-out %_test.cc,$(wildcard harness/simt/*.cc reference/*.cc))
-tests     := $(wildcard kernels/*/*_test.c reference/*_test.c reference/*/*_test.c harness/*_test.c harness/simt/*_test.cc)
-formatted := $(wildcard kernels/*.h reference/*.[ch] reference/*/*.[ch] reference/*.cc harness/*.[ch] harness/*.cu harness/simt/*.* kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
+tests     := $(wildcard kernels/*/*_test.c reference/*_test.c reference/*/*_test.c harness/*_test.c harness/fuzz/*_test.c harness/simt/*_test.cc)
+# What a fuzzer needs of the rest, and how it is built: by clang, which brings libFuzzer.
+fuzz_c    := $(filter-out %_test.c harness/fuzz/fuzzer.c,$(wildcard harness/fuzz/*.c))
+fuzzed    := $(fuzz_c) $(addprefix harness/,message.c safetensors.c cases.c keys.c operations.c) $(filter reference/%,$(c_files) $(cc_files))
+fuzz_with := NVCC= CC=clang CXX=clang++ OPTIMISE=-O1 SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -Wno-pass-failed"
+formatted := $(wildcard kernels/*.h reference/*.[ch] reference/*/*.[ch] reference/*.cc harness/*.[ch] harness/*.cu harness/fuzz/*.[ch] harness/simt/*.* kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
 
 # With nvcc: the architectures of the GPUs found, or all that this nvcc knows of a usual set, of
 # which CI, where nothing runs them, compiles one.
@@ -59,7 +65,7 @@ PYTHON = $(firstword $(foreach python,python3 /usr/bin/python3,$(shell $(python)
 
 generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc version.h)
 
-.PHONY: all deps verify bench table plots report profile readme record test sanitize race mutants lint format bundle clean help FORCE
+.PHONY: all deps verify bench table plots report profile readme record test sanitize race fuzz mutants lint format bundle clean help FORCE
 
 all: $(BUILD)/ssmbench $(if $(SANITIZE)$(RACE),,$(BUILD)/libssmbench.so) ## build build/ssmbench and libssmbench.so: CPU variants, and CUDA ones where nvcc is
 	$(if $(NVCC)$(SANITIZE)$(RACE),,@echo "ssmbench: no nvcc on the PATH: built for the CPU only")
@@ -88,8 +94,9 @@ report: all ## all that the rows in RESULTS (default: results) say, as build/rep
 	@plots/report.sh $(BUILD)/ssmbench $(or $(RESULTS),results) $(BUILD)/report
 
 record: all ## bench SUITE into results/MACHINE/ anew, for a commit, and rewrite the tables
-	rm -f results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl results/$$($(BUILD)/ssmbench info --slug)/simt.jsonl
+	rm -f results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl results/$$($(BUILD)/ssmbench info --slug)/simt.jsonl results/$$($(BUILD)/ssmbench info --slug)/decay.jsonl
 	$(BUILD)/ssmbench verify quick --case '^guide' --backend cpu,simt --out results/$$($(BUILD)/ssmbench info --slug)/simt.jsonl
+	$(BUILD)/ssmbench verify decay --backend cpu,simt --out results/$$($(BUILD)/ssmbench info --slug)/decay.jsonl
 	$(BUILD)/ssmbench bench $(SUITE) --budget $(BUDGET) --out results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl
 	$(MAKE) readme
 
@@ -115,6 +122,11 @@ sanitize: ## verify on cpu and simt under AddressSanitizer and UBSan
 race: ## watch the threads of the .cu kernels with ThreadSanitizer, on simt
 	$(MAKE) BUILD=$(BUILD)/race NVCC= RACE=1 all
 	OMP_NUM_THREADS=1 TSAN_OPTIONS="halt_on_error=1 exitcode=66" harness/quietly.sh $(BUILD)/race/ssmbench verify race --backend simt
+
+fuzz: ## read files that clang's libFuzzer invents: make fuzz SECONDS=600 FUZZ="safetensors cases"
+	@harness/fuzz/fuzz.sh --can $(FUZZ)
+	$(MAKE) BUILD=$(BUILD)/fuzz $(fuzz_with) $(FUZZ:%=$(BUILD)/fuzz/fuzz-%)
+	harness/fuzz/fuzz.sh $(BUILD)/fuzz $(SECONDS) $(FUZZ)
 
 mutants: all ## break every statement of the kernels' loops in turn (EVERY=24: one of 24): verify has to notice
 	EVERY=$(EVERY) harness/mutants.sh $(BUILD) $(or $(FILES),$(wildcard kernels/*/*.c kernels/*/*.cu))
@@ -144,8 +156,11 @@ $(BUILD)/ssmbench: $(objects)
 $(BUILD)/libssmbench.so: $(filter-out $(BUILD)/harness/main.c.o,$(objects)) harness/library.map
 	@echo "link $@"; $(CC) -shared -Wl,-soname,libssmbench.so.1,--version-script=harness/library.map -o $@ $(filter %.o,$^) $(LDLIBS)
 
-$(BUILD)/tests: $(filter-out $(BUILD)/harness/main.c.o,$(objects)) $(tests:%=$(BUILD)/%.o)
+$(BUILD)/tests: $(filter-out $(BUILD)/harness/main.c.o,$(objects)) $(fuzz_c:%=$(BUILD)/%.o) $(tests:%=$(BUILD)/%.o)
 	@echo "link $@"; $(CC) -o $@ $^ -lcriterion $(LDLIBS)
+
+$(BUILD)/fuzz-%: harness/fuzz/fuzzer.c $(fuzzed:%=$(BUILD)/%.o)
+	@echo "link $@"; $(CC) $(CFLAGS) -DTARGET=$* -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 $(BUILD)/%.c.o: %.c | $(generated)
 	@mkdir -p $(@D)
@@ -153,7 +168,7 @@ $(BUILD)/%.c.o: %.c | $(generated)
 
 $(BUILD)/%.cc.o: %.cc | $(generated)
 	@mkdir -p $(@D)
-	@echo "c++  $<"; $(CXX) $(CXXFLAGS) -fno-tree-loop-distribute-patterns $(if $(RACE),-DSIMT_TSAN) -MMD -MP -c $< -o $@
+	@echo "c++  $<"; $(CXX) $(CXXFLAGS) $(if $(findstring clang,$(CXX)),,-fno-tree-loop-distribute-patterns) $(if $(RACE),-DSIMT_TSAN) -MMD -MP -c $< -o $@
 
 $(BUILD)/%.cu.simt.o: %.cu | $(generated)
 	@mkdir -p $(@D)

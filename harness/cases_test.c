@@ -369,7 +369,7 @@ Test(cases, a_text_that_no_row_can_hold_is_refused)
     cr_assert(not(key_parse(&key, text, &field, &message)));
     cr_assert(ne(ptr, strstr(message.text, "expected at most 511 bytes of UTF-8"), NULL));
     cr_assert(not(key_parse(&key, "/music/\xff", &field, &message)));
-    cr_assert(ne(ptr, strstr(message.text, "folder = /music/\xff: expected at most"), NULL));
+    cr_assert(ne(ptr, strstr(message.text, "folder = /music/?: expected at most"), NULL));
 }
 
 Test(cases, a_folder_reaches_the_problem_and_an_absent_one_is_refused)

@@ -124,11 +124,8 @@ static const struct refusal {
     {"verify --backend cpu --case '^plain' --out /dev/full", 2, false,
      "/dev/full: No space left on device"},
     {"table", 2, false,
-     "expected speedup, roof, step, summary, slowdown, machine, rows or "
-     "stale"},
-    {"table pie /nowhere/x.jsonl", 2, false,
-     "table pie: expected speedup, roof, step, summary, slowdown, machine, rows or "
-     "stale"},
+     "expected one of speedup, roof, step, error, summary, slowdown, machine, rows, stale"},
+    {"table pie /nowhere/x.jsonl", 2, false, "table pie: expected one of speedup, roof, step"},
     {"table speedup", 2, false, "table speedup: expected one or more .jsonl files"},
     {"table speedup /nowhere/x.jsonl", 2, false,
      "/nowhere/x.jsonl: No such file or directory: expected a readable .jsonl file"},
@@ -258,6 +255,8 @@ Test(cli, a_variant_skips_what_it_does_not_accept)
     assert_row(rows, 0, "wide", "sequential", "SKIPPED");
     assert_row(rows, 1, "wide", "stepwise", "PASS");
     json_decref(rows);
+    ssmbench("table speedup %s", rows_path);
+    cr_assert(eq(int, status, 3), "only verified: %s", out);
 
     ssmbench("verify --backend cpu --variant /sequential@ %s", path);
     cr_assert(eq(int, status, 3), "nothing was run");
@@ -309,6 +308,10 @@ Test(cli, bench_then_tables)
         ne(ptr, strstr(out, "| case | batch×channels×length | stepwise | sequential |\n"), NULL),
         "%s", out);
     cr_assert(ne(ptr, strstr(out, "| tiny | 1×8×16, state 16 | "), NULL), "%s", out);
+
+    ssmbench("table error --format md %s", rows_path);
+    cr_assert(eq(int, status, 0));
+    cr_assert(ne(ptr, strstr(out, "| case | sequential | stepwise |\n"), NULL), "%s", out);
 
     json_object_set_new(json_array_get(rows, 1), "copy_fraction", json_real(0.42));
     cr_assert(eq(int, json_dump_file(json_array_get(rows, 1), rows_path, JSON_COMPACT), 0));

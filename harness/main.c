@@ -243,20 +243,24 @@ static int audio_check_verb(struct arguments *a)
     return audio_check(a->word[0]);
 }
 
+/* The kinds of table. */
+static const char *const TABLES[] = {"speedup",  "roof",    "step", "error", "summary",
+                                     "slowdown", "machine", "rows", "stale", NULL};
+
 static int table_verb(struct arguments *a)
 {
     const char *kind = a->words ? a->word[0] : "";
-    const bool stale = !strcmp(kind, "stale");
-    if (!stale && strcmp(kind, "speedup") && strcmp(kind, "roof") && strcmp(kind, "summary") &&
-        strcmp(kind, "slowdown") && strcmp(kind, "step") && strcmp(kind, "machine") &&
-        strcmp(kind, "rows"))
-        return complain(EXIT_BAD_INPUT,
-                        "table %s: expected speedup, roof, step, summary, slowdown, machine, rows "
-                        "or stale",
-                        kind);
+    char kinds[128] = "";
+    int known = 0;
+    for (int i = 0; TABLES[i]; i++) {
+        known += !strcmp(kind, TABLES[i]);
+        append(kinds, sizeof kinds, "%s%s", i ? ", " : "", TABLES[i]);
+    }
+    if (!known)
+        return complain(EXIT_BAD_INPUT, "table %s: expected one of %s", kind, kinds);
     if (a->words < 2)
         return complain(EXIT_BAD_INPUT, "table %s: expected one or more .jsonl files", kind);
-    if (stale)
+    if (!strcmp(kind, "stale"))
         return table_stale(a->word + 1);
     return table_print(kind, a->word + 1, a->campaign.op, a->campaign.backends, a->format);
 }
@@ -280,11 +284,12 @@ static const struct verb {
      "Exit "
      "status as for verify."},
     {"table", table_verb, TABLE_OPTIONS,
-     "speedup|roof|step|summary|slowdown|machine|rows|stale RESULTS.jsonl...",
+     "speedup|roof|step|error|summary|slowdown|machine|rows|stale RESULTS.jsonl...",
      "Prints a table of result rows: times and speedups, the same with the share of the copy "
-     "bandwidth, what passed, how much slower simt is than cpu, what the machine was, each row "
-     "with "
-     "the command that repeats it, or which rows are older than their variant's sources."},
+     "bandwidth, what a training step costs, errors, what passed, how much slower simt is than "
+     "cpu, what the machine was, each row with the command that repeats it, or which rows are "
+     "older "
+     "than their variant's sources."},
     {"export", export_verb, EXPORT_OPTIONS, "[SUITE...]",
      "Writes a case's inputs and reference outputs.\vA .safetensors file: the inputs by their "
      "names, "

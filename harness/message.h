@@ -20,7 +20,8 @@ struct message {
     char text[MESSAGE_SIZE];
 };
 
-/* Writes the sentence and returns false, so that a failing function can `return refuse(...)`. */
+/* Writes the sentence and returns false, so that a failing function can `return refuse(...)`. What
+ * is no printable character of UTF-8 becomes a question mark. */
 __attribute__((format(printf, 2, 3))) bool refuse(struct message *message, const char *format, ...);
 
 /* Prints "ssmbench: SENTENCE" to standard error and returns `status`. */

@@ -1,15 +1,5 @@
 #include "registry.h"
 
-#define OPERATION(op) extern const struct operation op##_operation;
-#include "operations.inc"
-#undef OPERATION
-
-#define OPERATION(op) &op##_operation,
-const struct operation *const OPERATIONS[] = {
-#include "operations.inc"
-    NULL,
-};
-
 #define ENTRY(op, name, backend) extern const struct variant op##_##name##_##backend;
 #include "variants.inc"
 #undef ENTRY
@@ -28,14 +18,6 @@ static const struct source {
 #include "sources.inc"
     {0},
 };
-
-const struct operation *operation_find(const char *name)
-{
-    for (int i = 0; OPERATIONS[i]; i++)
-        if (!strcmp(OPERATIONS[i]->name, name))
-            return OPERATIONS[i];
-    return NULL;
-}
 
 const char *source_hash(const char *full)
 {

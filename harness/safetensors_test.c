@@ -121,6 +121,21 @@ Test(safetensors, broken_files_get_a_sentence)
     rmdir(path);
 }
 
+Test(safetensors, a_sentence_is_one_line_of_utf8_whatever_a_file_says)
+{
+    char header[1024] =
+        "{\"a\":{\"dtype\":\"F32\\n\\u001b[2J\",\"shape\":[],\"data_offsets\":[0,4]}}";
+    write_file(header, 4);
+    expect_refusal("dtype F32??[2J: expected F32");
+    /* Names are cut after 200 bytes: here within the last of 67 characters of 3. */
+    strcpy(header, "{\"");
+    for (int i = 0; i < 70; i++)
+        strcat(header, "\xe2\x82\xac");
+    strcat(header, "\":7}");
+    write_file(header, 0);
+    expect_refusal("\xe2\x82\xac?? has dtype (none)");
+}
+
 Test(safetensors, what_is_written_is_read)
 {
     const float a[6] = {1, -2, 3.5f, 4, 5, 6};

@@ -139,6 +139,42 @@ static void print_speedup(const json_t *rows, size_t at, bool roof, enum grid_fo
     grid_free(&grid);
 }
 
+/* Takes out the cases that verify checked and nobody timed: their lines would be dashes. */
+static void drop_untimed(json_t *rows)
+{
+    json_t *timed = json_array();
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        bool verified = false, has_time = false;
+        for (size_t j = 0; j < json_array_size(rows) && !has_time; j++) {
+            const json_t *other = json_array_get(rows, j);
+            if (!results_same(other, row, ROWS_LINE))
+                continue;
+            has_time = results_get(other, "time") != NULL;
+            verified |= !strcmp(results_text(other, "check.status"), "PASS");
+        }
+        if (has_time || !verified)
+            json_array_append(timed, json_array_get(rows, i));
+    }
+    json_array_clear(rows);
+    json_array_extend(rows, timed);
+    json_decref(timed);
+}
+
+static int print_speedups(json_t *rows, bool roof, enum grid_format format)
+{
+    drop_untimed(rows);
+    if (!json_array_size(rows))
+        return complain(EXIT_NOTHING_MATCHED,
+                        "no row with a time: expected rows that `bench` made");
+    for (size_t i = 0, tables = 0; i < json_array_size(rows); i++)
+        if (rows_is_first(rows, i, ROWS_TABLE)) {
+            fputs(tables++ ? "\n" : "", stdout);
+            print_speedup(rows, i, roof, format);
+        }
+    return EXIT_WELL;
+}
+
 static void print_speedup_csv(const json_t *rows)
 {
     static const char *const text[] = {
@@ -305,16 +341,14 @@ int table_print(const char *kind, char *const *files, const char *op, const char
         print_summary(rows, format);
     else if (!strcmp(kind, "step"))
         status = table_step(rows, format);
+    else if (!strcmp(kind, "error"))
+        status = table_error(rows, format);
     else if (!strcmp(kind, "slowdown"))
         print_slowdown(rows, format);
     else if (format == GRID_CSV)
         print_speedup_csv(rows);
     else
-        for (size_t i = 0, tables = 0; i < json_array_size(rows); i++)
-            if (rows_is_first(rows, i, ROWS_TABLE)) {
-                fputs(tables++ ? "\n" : "", stdout);
-                print_speedup(rows, i, !strcmp(kind, "roof"), format);
-            }
+        status = print_speedups(rows, !strcmp(kind, "roof"), format);
     json_decref(rows);
     return status;
 }

@@ -110,8 +110,11 @@ void rows_print_heading(const json_t *like, enum grid_format format)
 {
     const char *bold = format == GRID_MARKDOWN ? "**" : "";
     char where[512] = "";
+    if (!strcmp(results_text(like, "backend"), "simt"))
+        append(where, sizeof where, ", CUDA kernels on simt");
     if (strcmp(results_text(like, "backend"), "cuda"))
-        append(where, sizeof where, ", %.0f threads", results_number(like, "machine.threads"));
+        append(where, sizeof where, ", %.0f thread%s", results_number(like, "machine.threads"),
+               results_number(like, "machine.threads") == 1 ? "" : "s");
     else
         append(where, sizeof where, ", driver %s, CUDA %s", results_text(like, "machine.driver"),
                results_text(like, "machine.cuda"));

@@ -74,10 +74,20 @@ function stale(id,    many) {
         " sources last changed"
 }
 
+# A number as it is written in cases: 1e-5 for 1e-05 and 0.00001, 0.01 and more as it is.
+function short(value,    text) {
+    if (value + 0 == 0 || value >= 0.01)
+        return value
+    text = sprintf("%.6e", value)
+    sub(/\.?0+e/, "e", text)
+    sub(/e-0/, "e-", text)
+    return text
+}
+
 # A list as gnuplot's tics.
 function tics(list,    value, count, i, text) {
     count = split(list, value, " ")
     for (i = 1; i <= count; i++)
-        text = text (i > 1 ? ", " : "") quoted(value[i]) " " value[i]
+        text = text (i > 1 ? ", " : "") quoted(short(value[i])) " " value[i]
     return quoted("set xtics (" text ")" (count > 8 ? " rotate by -30" : ""))
 }

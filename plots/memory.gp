@@ -1,7 +1,8 @@
-# The workspace of a variant against length; a logarithm has no place for those that take none.
+# The workspace of a variant against length, which is what it takes beyond inputs and outputs: the
+# memory_bytes of a row hold these too. A logarithm has no place for variants that take none.
 eval sweep_axis
 eval heading("workspace against ".axis)
-eval caption_is(shape)
+eval caption_is(shape."; workspace: memory beyond inputs and outputs")
 set logscale y
 set ylabel "workspace (MB)"
 set format y "%g"

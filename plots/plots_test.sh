@@ -38,7 +38,7 @@ while IFS='|' read -r folder machine id points variants; do
     drawn=$(($(grep "href='#gpPt" "$file" | grep -vc " id='") - curves))
     [ "$drawn" = "$points" ] || fail "$file: $drawn points for $points times"
 done < "$work/promised"
-for kind in time speedup error memory roofline step; do
+for kind in time speedup error 'error-*-decay' memory roofline step; do
     [ -e "$(find "$work/out" -name "$kind-*.svg" | head -n 1)" ] || fail "no picture of $kind"
 done
 for file in "$work"/out/*/*.svg; do

@@ -37,5 +37,5 @@ heading(what) = sprintf("set title '%s: %s'", title, what)
 line_of(n, text) = \
     sprintf("set label %d '%s' at screen 0.015,%g left font ',11'", n, text, 0.14 - 0.037 * n)
 caption_is(text) = line_of(1, text)."; ".line_of(2, caption)."; ".line_of(3, stale)
-sweep_axis = "set logscale x; eval xtics_of_data; set xlabel axis; set autoscale xfix; " \
+sweep_axis = "set logscale x; eval xtics_of_data; set xlabel axis.unit; set autoscale xfix; " \
     ."set offsets graph 0.02, graph 0.02, graph 0, graph 0"

@@ -80,6 +80,7 @@ function write(id,    variant, value, variants, values, i, j, styles, spaces, da
     print "variants = " quoted(sorted(VARIANTS[id])) "; styles = " quoted(styles) > file
     print "spaces = " quoted(spaces) > file
     print "baseline = " quoted(BASELINE[id]) "; axis = " quoted(word) > file
+    print "unit = " quoted(word == "decay" ? ", |delta*A| of a step" : "") > file
     print "xtics_of_data = " tics(sorted(VALUES[id])) > file
     close(file)
 }
