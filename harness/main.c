@@ -1,6 +1,7 @@
 /* The command line: ssmbench VERB [ARGUMENTS]. Each verb has its own --help. */
 #include "audio_check.h"
 #include "campaign.h"
+#include "check.h"
 #include "export.h"
 #include "list.h"
 #include "table.h"
@@ -153,6 +154,14 @@ static int export_verb(struct arguments *a)
     return export_case(&a->campaign);
 }
 
+static int check_verb(struct arguments *a)
+{
+    if (a->words != 2)
+        return complain(EXIT_BAD_INPUT, "check: expected a file that `ssmbench export` wrote, and "
+                                        "one with the outputs to compare");
+    return check_outputs(a->word[0], a->word[1]);
+}
+
 static int audio_check_verb(struct arguments *a)
 {
     if (a->words != 1)
@@ -203,7 +212,11 @@ static const struct verb {
      "names, "
      "as every variant gets them; the outputs of the double-precision reference, as F64; "
      "operation, "
-     "case and keys as metadata."},
+     "case, keys and the outputs' types as metadata."},
+    {"check", check_verb, NO_OPTIONS, "CASE.safetensors OUTPUTS.safetensors",
+     "Compares outputs computed elsewhere with those of an exported case.\vThe first file is what "
+     "export wrote, the second has the outputs by their names, in the case's types. Prints status "
+     "and errors as JSON. Exit status: 0 correct, 1 not, 2 not such files."},
     {"info", info_verb, INFO_OPTIONS, "",
      "Prints this machine, its backends and their copy bandwidth."},
     {"audio-check", audio_check_verb, NO_OPTIONS, "DIR",

@@ -156,6 +156,7 @@ static bool parse_header(struct safetensors *file, const json_t *header, uint64_
         if (strcmp(name, "__metadata__") && !parse_tensor(file, name, entry, data_bytes, message))
             return false;
     }
+    file->metadata = json_incref(json_object_get(header, "__metadata__"));
     if (!ranges_cover(file, data_bytes, message))
         return false;
     for (int i = 0; i < file->count; i++)
@@ -245,6 +246,7 @@ void safetensors_close(struct safetensors *file)
     for (int i = 0; i < file->count; i++)
         free(file->tensor[i].name);
     free(file->tensor);
+    json_decref(file->metadata);
     free(file->path);
     if (file->file >= 0)
         close(file->file);

@@ -29,6 +29,7 @@ struct safetensors {
     int file;
     struct stored_tensor *tensor;
     int count;
+    json_t *metadata; /* an object of texts, or whatever else a file has there; NULL when absent */
 };
 
 /* Opens a file and checks all of its header. False with a sentence otherwise; nothing is open then.
