@@ -92,6 +92,7 @@ test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criteri
 	harness/generated.sh --check $(BUILD)/ssmbench README.md $(wildcard docs/*.md)
 	@$(BUILD)/ssmbench table stale $(wildcard results/*/*.jsonl)
 	@plots/plots_test.sh $(BUILD)/ssmbench
+	@harness/peers/test.sh $(BUILD)/ssmbench
 	harness/quietly.sh $(BUILD)/ssmbench verify quick edge --backend cpu
 	$(MAKE) sanitize
 	$(MAKE) race

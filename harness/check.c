@@ -29,8 +29,9 @@ static bool read_problem(struct check *c, struct message *message)
         struct message why = {""};
         const char *value = json_string_value(json_object_get(metadata, key->name));
         if (!value)
-            return refuse(message, "%s: its metadata lacks %s: expected a file that `ssmbench "
-                                   "export` wrote",
+            return refuse(message,
+                          "%s: its metadata lacks %s: expected a file that `ssmbench "
+                          "export` wrote",
                           c->exported.path, key->name);
         if (!key_parse(key, value, c->problem, &why))
             return refuse(message, "%s: %.900s", c->exported.path, why.text);
@@ -75,8 +76,7 @@ static bool check_output(const struct check *c, const struct tensor *tensor,
                     ? load(&c->outputs, tensor->name, EXPORT_DTYPES[tensor->dtype], tensor, message)
                     : NULL;
     if (out)
-        *judgement =
-            judge(tensor, out, reference, scale, error_limit(c->op, c->problem, tensor));
+        *judgement = judge(tensor, out, reference, scale, error_limit(c->op, c->problem, tensor));
     free(reference);
     free(scale);
     free(out);

@@ -53,8 +53,8 @@ static bool write_case(const struct test_case *item, const char *path, struct me
         data[count] = tensor->output ? (void *)prepared.reference[i] : prepared.input[i];
         if (!data[count])
             continue;
-        stored[count++] = stored_as(tensor, tensor->name,
-                                    tensor->output ? "F64" : EXPORT_DTYPES[tensor->dtype]);
+        stored[count++] =
+            stored_as(tensor, tensor->name, tensor->output ? "F64" : EXPORT_DTYPES[tensor->dtype]);
         if (!prepared.scale[i])
             continue;
         snprintf(scale[i], sizeof scale[i], "%s%s", tensor->name, EXPORT_SCALE);

@@ -16,7 +16,8 @@ static void make_folder(void)
     snprintf(path, sizeof path, "%s/x.safetensors", folder);
     FILE *file = fopen(suite, "w");
     fputs("[a]\nop = selscan, selscan_bwd\nchannels = 3\nlength = 7\nstate = 2\nskip = on\n"
-          "dtype = bf16\ninitial = on\nfinal = on\nwhy = test\n[b]\nop = conv1d\nchannels = 2\nlength = 5\nseq_idx = on\n"
+          "dtype = bf16\ninitial = on\nfinal = on\nwhy = test\n[b]\nop = conv1d\nchannels = "
+          "2\nlength = 5\nseq_idx = on\n"
           "why = test\n",
           file);
     fclose(file);

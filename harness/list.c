@@ -175,7 +175,7 @@ int info_print(bool json, bool slug)
         const char *gpu = results_text(all, "cuda.slug");
         puts(*gpu ? gpu : results_text(all, "cpu.slug"));
     } else if (json) {
-        json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+        json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(7));
         putchar('\n');
     } else {
         printf("version: %s\n", SSMBENCH_COMMIT);

@@ -98,7 +98,8 @@ static void print_peers(const json_t *rows, const json_t *like)
     static const char *const same[] = {"machine.name", "op", ROWS_COLUMN, "package", NULL};
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        if (results_same(row, like, ROWS_TABLE) && rows_is_peer(row) && rows_is_first(rows, i, same))
+        if (results_same(row, like, ROWS_TABLE) && rows_is_peer(row) &&
+            rows_is_first(rows, i, same))
             printf("- %s: another implementation, %s.\n", results_text(row, ROWS_COLUMN),
                    results_text(row, "package"));
     }
@@ -108,30 +109,33 @@ static void print_peers(const json_t *rows, const json_t *like)
 static void print_notes(const json_t *rows, const json_t *like, bool roof)
 {
     double worst = 0;
-    bool stale = false, wrong = false;
+    bool stale = false, wrong = false, own = false;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         if (!results_same(row, like, ROWS_TABLE))
             continue;
         if (!rows_is_peer(row))
             worst = fmax(worst, results_number(row, "check.error"));
+        own |= !rows_is_peer(row);
         wrong |= is_wrong(row);
         stale |= results_stale(row) && results_get(row, "time");
     }
     print_left_out(rows, like);
-    printf("- Median of samples with a cold cache; in brackets, times faster than %s%s. Largest "
-           "error of any variant here: %.1e.\n",
+    printf("- Median of samples with a cold cache; in brackets, times faster than %s%s.",
            baseline(like),
            roof
                ? ", and the bytes of the definition by this time, in percent of the bandwidth of a "
                  "copy measured in the same run"
-               : "",
-           worst);
+               : "");
+    if (own)
+        printf(" Largest error of any variant here: %.1e.", worst);
+    putchar('\n');
     print_peers(rows, like);
     if (wrong)
-        printf("- %s outputs that miss the error rule, by the error in brackets: a time of something "
-               "else.\n",
-               ROWS_WRONG_MARK);
+        printf(
+            "- %s outputs that miss the error rule, by the error in brackets: a time of something "
+            "else.\n",
+            ROWS_WRONG_MARK);
     if (stale)
         printf("- %s measured before the variant's sources last changed.\n", ROWS_STALE_MARK);
 }
@@ -171,10 +175,10 @@ static void print_speedup(const json_t *rows, size_t at, bool roof, enum grid_fo
 
 static void print_speedup_csv(const json_t *rows)
 {
-    static const char *const text[] = {
-        "machine.name", "op",         "variant",     "backend", "suite",        "case",  "commit",
-        "date",         "keys.dtype", "keys.layout", "keys.a",  "check.status", "grade", ROWS_BESIDE,
-        ROWS_COLUMN,    NULL};
+    static const char *const text[] = {"machine.name", "op",          "variant",   "backend",
+                                       "suite",        "case",        "commit",    "date",
+                                       "keys.dtype",   "keys.layout", "keys.a",    "check.status",
+                                       "grade",        ROWS_BESIDE,   ROWS_COLUMN, NULL};
     static const char *const value[] = {
         "keys.batch",  "keys.channels", "keys.length", "keys.state",     "keys.decay",
         "check.error", "time.min_ms",   "time.q1_ms",  "time.median_ms", "time.q3_ms",

@@ -10,8 +10,7 @@ const char *const ROWS_WRONG_MARK = "‡";
 static const char *const IDENTITY[] = {"machine.name", "op",   "suite",   "case",
                                        "variant",      "keys", "backend", NULL};
 const char *const ROWS_TABLE[] = {"machine.name", "op", ROWS_BESIDE, NULL};
-const char *const ROWS_LINE[] = {"machine.name", "op",   ROWS_BESIDE, "suite",
-                                 "case",         "keys", NULL};
+const char *const ROWS_LINE[] = {"machine.name", "op", ROWS_BESIDE, "suite", "case", "keys", NULL};
 
 bool rows_is_peer(const json_t *row)
 {

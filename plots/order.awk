@@ -1,4 +1,4 @@
-# Numbers the columns (variants and peers) of each operation, by name, over the CSVs of all machines, so that a variant
+# Numbers the variants and peers of each operation, by name, over the CSVs of all machines, so that one
 # looks the same in all pictures of its operation: "op variant number".
 
 { csv($0) }

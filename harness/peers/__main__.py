@@ -45,11 +45,13 @@ def parse(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     for name, what in (("op", "operations"), ("case", "cases"), ("peer", "peers (op/name@peer)")):
         parser.add_argument(f"--{name}", type=pattern, default=pattern(""), metavar="RE",
                             help=f"only {what} that match this regular expression")
-    parser.add_argument("--device", choices=["cuda", "cpu"], help="default: cuda where there is one")
+    parser.add_argument("--device", choices=["cuda", "cpu"],
+                        help="default: cuda where there is one")
     parser.add_argument("--budget", type=seconds, metavar="S",
                         help="leave out, and name, what does not fit in this time")
     parser.add_argument("--out", metavar="FILE", help="append a JSON line a row to FILE")
-    parser.add_argument("--ssmbench", metavar="PATH", help="default: build/ssmbench beside harness/")
+    parser.add_argument("--ssmbench", metavar="PATH",
+                        help="default: build/ssmbench beside harness/")
     result = parser.parse_args(arguments)
     if result.verb == "bench" and not result.out:
         parser.error("bench: expected --out FILE")
@@ -109,7 +111,9 @@ def run(arguments: argparse.Namespace) -> int:
         campaign.run()
     finally:
         if campaign.count:
-            print(", ".join(f"{count} {status}" for status, count in sorted(campaign.count.items())))
+            counts = sorted(campaign.count.items())
+            print(", ".join(f"{count} {status}" for status, count in counts))
+        file.close()
     failed = set(campaign.count) - {"PASS", "SKIPPED"}
     return CHECK_FAILED if failed else WELL
 

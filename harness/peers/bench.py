@@ -21,9 +21,9 @@ TIMED = ("PASS", "WRONG")  # a peer is not ours to mend: docs/decisions.md
 @dataclass(frozen=True)
 class Options:
     suites: List[str]
-    op: re.Pattern
-    case: re.Pattern
-    peer: re.Pattern
+    op: "re.Pattern[str]"
+    case: "re.Pattern[str]"
+    peer: "re.Pattern[str]"
     timed: bool
     budget_s: Optional[float]
 
@@ -120,13 +120,16 @@ class Campaign:
     def run_row(self, peer: Peer, exported: Exported) -> None:
         case, timing = exported.case, None
         reason = self.reason_to_skip(peer, case)
+        if not reason:
+            try:
+                exported.get()
+            except Refused as refused:  # memory does not suffice for the reference
+                reason = str(refused)
         if reason:
             check = {"status": "SKIPPED", "detail": reason}
         else:
             try:
                 check, timing = self.trial(peer, exported)
-            except Refused as refused:
-                check = {"status": "SKIPPED", "detail": str(refused)}
             except Exception as error:  # whatever a peer raises is its row, and the run goes on
                 text = " ".join(f"{type(error).__name__}: {error}".split())
                 check = {"status": "FAILED", "detail": text[:rows.DETAIL_MOST]}

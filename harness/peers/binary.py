@@ -59,21 +59,17 @@ class Binary:
 
     def info(self) -> Dict[str, Any]:
         """Commit, and what a row says of the machine, by backend."""
-        result: Dict[str, Any] = json.loads(self._run("info", "--json"))
-        return result
+        return dict(json.loads(self._run("info", "--json")))
 
     def cases(self, suite: str) -> List[Dict[str, Any]]:
         """Of a suite: op, suite, case, bench, keys, bytes, flops, exps."""
-        result: List[Dict[str, Any]] = json.loads(self._run("list", "cases", suite_path(suite), "--json"))
-        return result
+        return list(json.loads(self._run("list", "cases", suite_path(suite), "--json")))
 
     def export(self, suite: str, case: Dict[str, Any], path: str) -> None:
         """Writes a case's inputs and reference outputs."""
-        self._run("export", suite_path(suite), "--op", exactly(case["op"]), "--case", exactly(case["case"]),
-                  "--out", path)
+        self._run("export", suite_path(suite), "--op", exactly(case["op"]),
+                  "--case", exactly(case["case"]), "--out", path)
 
     def check(self, exported: str, outputs: str) -> Dict[str, Any]:
         """What a row has as `check`."""
-        result: Dict[str, Any] = json.loads(
-            self._run("check", exported, outputs, accepted=CHECK_FAILED))
-        return result
+        return dict(json.loads(self._run("check", exported, outputs, accepted=CHECK_FAILED)))

@@ -2,7 +2,7 @@
 
 import ctypes
 import time
-from typing import Any, Callable, Dict, Sequence
+from typing import Any, Callable, Dict, Mapping, Sequence
 
 import torch
 
@@ -59,7 +59,8 @@ class Device:
         return self._clock_cuda(function) if self.name == "cuda" else self._clock_cpu(function)
 
     def _clock_cuda(self, function: Callable[[], Any]) -> Run:
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start, end = (torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+                      for _ in range(2))
 
         def run(cold: bool) -> float:
             if cold:
@@ -89,7 +90,7 @@ class Device:
         return data.reshape(stored.shape).to(self.name)
 
 
-def save(path: str, tensors: Dict[str, torch.Tensor], shapes: Dict[str, Sequence[int]],
+def save(path: str, tensors: Dict[str, torch.Tensor], shapes: Mapping[str, Sequence[int]],
          dtypes: Dict[str, str]) -> None:
     """Writes outputs in the dtypes of the case, with NaN where `shapes` has gaps between rows."""
     entries, kept = [], []

@@ -10,6 +10,7 @@ import torch
 Keys = Dict[str, Any]
 Tensors = Dict[str, torch.Tensor]
 Function = Callable[[Keys, Tensors], Tensors]
+Prepare = Callable[[Keys, Tensors], Callable[[], Tensors]]
 
 # None, or what would be accepted.
 Accepts = Callable[[Keys], Optional[str]]
@@ -27,7 +28,7 @@ class Peer:
     file: str
     accepts: Accepts
     memory: Callable[[Keys], float]
-    prepare: Callable[[Keys, Tensors], Callable[[], Tensors]]
+    prepare: Prepare
     devices: str = "cuda cpu"
 
     @property
@@ -41,7 +42,7 @@ def all_of(*conditions: str) -> Optional[str]:
     return ", ".join(condition for condition in conditions if condition) or None
 
 
-def forward(function: Function) -> Callable[[Keys, Tensors], Callable[[], Tensors]]:
+def forward(function: Function) -> Prepare:
     """Prepares a function for runs without gradients."""
     def prepare(keys: Keys, inputs: Tensors) -> Callable[[], Tensors]:
         def run() -> Tensors:
@@ -51,7 +52,7 @@ def forward(function: Function) -> Callable[[Keys, Tensors], Callable[[], Tensor
     return prepare
 
 
-def gradients(function: Function) -> Callable[[Keys, Tensors], Callable[[], Tensors]]:
+def gradients(function: Function) -> Prepare:
     """Prepares the gradients of a function: forward, then autograd through it, each time. The
     gradient of output or input x is dx; inputs whose gradients are to be f32 are f32 themselves.
     """
@@ -70,8 +71,8 @@ def gradients(function: Function) -> Callable[[Keys, Tensors], Callable[[], Tens
     return prepare
 
 
-def pytorch(op: str, file: str, function: Function, prepare_by: Any, memory: Any,
-            accepts: Accepts, compiles: Accepts) -> List[Peer]:
+def pytorch(op: str, file: str, function: Function, prepare_by: Callable[[Function], Prepare],
+            memory: Callable[[Keys], float], accepts: Accepts, compiles: Accepts) -> List[Peer]:
     """The function as it is, and compiled, which takes a while and accepts less."""
     def prepare_compiled(keys: Keys, inputs: Tensors) -> Callable[[], Tensors]:
         compiled = torch.compile(lambda tensors: function(keys, tensors), dynamic=False)

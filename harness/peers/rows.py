@@ -99,3 +99,7 @@ class File:
         self.file.write(text.encode("utf-8") + b"\n")
         self.file.flush()
         os.fsync(self.file.fileno())
+
+    def close(self) -> None:
+        if self.file:
+            self.file.close()

@@ -8,12 +8,12 @@ seq_idx: (batch, length); initial_states: (batch, channels, width-1). Sequences 
 layout channel_last. What it returns has the strides of x.
 """
 
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import causal_conv1d
 from causal_conv1d import causal_conv1d_fn
 
-from ..peer import Keys, Peer, Tensors, all_of, forward, gradients
+from ..peer import Keys, Peer, Prepare, Tensors, all_of, forward, gradients
 
 STATEFUL = ("initial", "final", "seq_idx")
 STRIDE_MULTIPLE = 8  # elements between rows of channel_last
@@ -35,9 +35,9 @@ def conv1d(keys: Keys, tensors: Tensors) -> Tensors:
     return {"out": turned(result)}
 
 
-def without_gaps(prepare: Any) -> Any:
+def without_gaps(prepare: Prepare) -> Prepare:
     """With x and dout less the gaps between their rows."""
-    def prepare_rows(keys: Keys, inputs: Tensors) -> Any:
+    def prepare_rows(keys: Keys, inputs: Tensors) -> Callable[[], Tensors]:
         row = keys["channels" if keys["layout"] == "channel_last" else "length"]
         return prepare(keys, {name: tensor[..., :row] if name in ("x", "dout") else tensor
                               for name, tensor in inputs.items()})
@@ -56,7 +56,7 @@ def accepts(keys: Keys) -> Optional[str]:
 
 
 def memory(keys: Keys) -> float:
-    return 16.0 * keys["batch"] * keys["length"] * (keys["channels"] + keys["pad"])
+    return 16 * float(keys["batch"] * keys["length"] * (keys["channels"] + keys["pad"]))
 
 
 VERSION = f"causal-conv1d {causal_conv1d.__version__}"

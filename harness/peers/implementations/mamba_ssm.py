@@ -43,12 +43,13 @@ def accepts_bwd(keys: Keys) -> Optional[str]:
 def memory(keys: Keys) -> float:
     """About what inputs and outputs take, and states of chunks."""
     inner = keys["channels"] + keys["groups"] * keys["state"]
-    return 32.0 * keys["batch"] * keys["length"] * inner
+    return 32 * float(keys["batch"] * keys["length"] * inner)
 
 
 VERSION = f"mamba-ssm {mamba_ssm.__version__}"
 FILE = "mamba_ssm.py"
 PEERS = [
     Peer("selscan", "mamba_ssm", VERSION, FILE, accepts, memory, forward(selscan), "cuda"),
-    Peer("selscan_bwd", "mamba_ssm", VERSION, FILE, accepts_bwd, memory, gradients(selscan), "cuda"),
+    Peer("selscan_bwd", "mamba_ssm", VERSION, FILE, accepts_bwd, memory, gradients(selscan),
+         "cuda"),
 ]

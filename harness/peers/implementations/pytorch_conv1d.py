@@ -1,11 +1,11 @@
 """conv1d and conv1d_bwd in PyTorch: pad, convolve, slice, silu, in f32 (reference/conv1d.h)."""
 
-from typing import Any, Callable, Optional
+from typing import Callable, Optional
 
 import torch
 import torch.nn.functional as F
 
-from ..peer import Keys, Tensors, all_of, forward, gradients, pytorch
+from ..peer import Keys, Prepare, Tensors, all_of, forward, gradients, pytorch
 
 # Depthwise convolutions of f32 in f32, not in TF32.
 torch.backends.cudnn.allow_tf32 = False
@@ -52,7 +52,7 @@ def last_samples(x: torch.Tensor, initial: Optional[torch.Tensor], count: int,
     return torch.cat([initial[..., tail.shape[-1]:], tail], -1)
 
 
-def whole_rows(prepare: Any) -> Any:
+def whole_rows(prepare: Prepare) -> Prepare:
     """With rows of x and dout as they are without the gaps between them; of a weight or a bias the
     gradient is f32, and so is that which it is of.
     """
@@ -68,7 +68,7 @@ def whole_rows(prepare: Any) -> Any:
 
 def memory(keys: Keys) -> float:
     """Some passes over f32 tensors of the shape of x."""
-    return 24.0 * keys["batch"] * (keys["length"] + keys["width"]) * keys["channels"]
+    return 24 * float(keys["batch"] * (keys["length"] + keys["width"]) * keys["channels"])
 
 
 def accepts(keys: Keys) -> Optional[str]:

@@ -24,7 +24,7 @@ def selscan(keys: Keys, tensors: Tensors) -> Tensors:
         """(batch, length, groups, channels of a group), f32"""
         tensor = tensors[name].float()
         tensor = tensor if last else tensor.transpose(1, 2)
-        return tensor.unflatten(2, (groups, channels // groups))
+        return tensor.reshape(*tensor.shape[:2], groups, channels // groups)
 
     def by_state(name: str) -> torch.Tensor:
         """(batch, length, groups, state), f32"""
@@ -62,7 +62,7 @@ def selscan(keys: Keys, tensors: Tensors) -> Tensors:
 
 def updates_bytes(keys: Keys) -> float:
     """Of one tensor of all steps."""
-    return 4.0 * keys["batch"] * keys["length"] * keys["channels"] * keys["state"]
+    return 4 * float(keys["batch"] * keys["length"] * keys["channels"] * keys["state"])
 
 
 def accepts(_: Keys) -> Optional[str]:

@@ -6,7 +6,7 @@ from typing import Callable, Optional
 
 import torch
 
-from ..peer import Function, Keys, Tensors, pytorch
+from ..peer import Function, Keys, Prepare, Tensors, pytorch
 
 
 def stft_loss(keys: Keys, tensors: Tensors) -> Tensors:
@@ -22,7 +22,7 @@ def stft_loss(keys: Keys, tensors: Tensors) -> Tensors:
     return {"loss": (keys["lambda"] * in_time + spectral / keys["resolutions"]).view(1)}
 
 
-def loss_and_gradient(function: Function) -> Callable[[Keys, Tensors], Callable[[], Tensors]]:
+def loss_and_gradient(function: Function) -> Prepare:
     """Prepares loss and gradient; the windows are made once."""
     def prepare(keys: Keys, inputs: Tensors) -> Callable[[], Tensors]:
         estimate = inputs["estimate"].detach().requires_grad_()
@@ -42,9 +42,9 @@ def loss_and_gradient(function: Function) -> Callable[[Keys, Tensors], Callable[
 
 def memory(keys: Keys) -> float:
     """Frames and spectra of all resolutions, kept for the way back: some passes of f32."""
-    samples = 4.0 * keys["batch"] * keys["channels"] * keys["length"]
-    return 8 * samples * sum((keys["window"] >> r) / keys["hop"]
-                             for r in range(keys["resolutions"]))
+    samples = keys["batch"] * keys["channels"] * keys["length"]
+    frames = sum((keys["window"] >> r) / keys["hop"] for r in range(keys["resolutions"]))
+    return 32 * float(samples * frames)
 
 
 def accepts(_: Keys) -> Optional[str]:
