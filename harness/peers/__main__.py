@@ -4,6 +4,7 @@ import argparse
 import importlib
 import pkgutil
 import re
+import signal
 import sys
 import warnings
 from typing import Any, Dict, List, Optional
@@ -120,6 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def main() -> int:
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = parse()
     try:
         return run(arguments)
