@@ -61,8 +61,6 @@ export MUTANT_CXXFLAGS := $(CXXFLAGS)
 export MUTANT_LDLIBS := $(LDLIBS)
 export MUTANT_OBJECTS := $(objects)
 
-PYTHON = $(firstword $(foreach python,python3 /usr/bin/python3,$(shell $(python) -c 'import numpy' 2>/dev/null && echo $(python))))
-
 generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc version.h)
 
 .PHONY: all deps verify bench table plots report profile readme record test sanitize race fuzz mutants lint format bundle clean help FORCE
@@ -107,8 +105,8 @@ test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criteri
 	harness/generated.sh --check $(BUILD)/ssmbench README.md $(wildcard docs/*.md)
 	@$(BUILD)/ssmbench table stale $(wildcard results/*/*.jsonl)
 	@plots/plots_test.sh $(BUILD)/ssmbench
-	SSMBENCH_LIBRARY=$(BUILD)/libssmbench.so $(or $(PYTHON),$(error no python3 with numpy: `make deps` installs it)) -B -m unittest discover -s harness/peers
 	@plots/report_test.sh $(BUILD)/ssmbench
+	@harness/peers/test.sh $(BUILD)
 	harness/quietly.sh $(BUILD)/ssmbench verify quick edge --backend cpu
 	$(MAKE) sanitize
 	$(MAKE) race

@@ -16,7 +16,8 @@ static void make_folder(void)
     snprintf(path, sizeof path, "%s/x.safetensors", folder);
     FILE *file = fopen(suite, "w");
     fputs("[a]\nop = selscan, selscan_bwd\nchannels = 3\nlength = 7\nstate = 2\nskip = on\n"
-          "dtype = bf16\nwhy = test\n[b]\nop = conv1d\nchannels = 2\nlength = 5\nseq_idx = on\n"
+          "dtype = bf16\ninitial = on\nfinal = on\nwhy = test\n[b]\nop = conv1d\nchannels = "
+          "2\nlength = 5\nseq_idx = on\n"
           "why = test\n",
           file);
     fclose(file);
@@ -57,6 +58,17 @@ static void check_case(const struct test_case *item)
                          (tensor->output ? sizeof(double) : tensor_element_size(tensor))));
         cr_assert(eq(int, memcmp(got, wanted, stored->bytes), 0), "%s", tensor->name);
         cr_assert(eq(int, stored->rank, tensor->rank));
+        free(got);
+        if (!prepared.scale[i])
+            continue;
+        char name[64];
+        snprintf(name, sizeof name, "%s.scale", tensor->name);
+        stored = safetensors_find(&file, name);
+        cr_assert(ne(ptr, (void *)stored, NULL), "%s", name);
+        count++;
+        got = must_allocate(stored->bytes, 1);
+        cr_assert(safetensors_read(&file, stored, got, &message), "%s", message.text);
+        cr_assert(eq(int, memcmp(got, prepared.scale[i], stored->bytes), 0), "%s", name);
         free(got);
     }
     cr_assert(eq(int, file.count, count));

@@ -80,14 +80,20 @@ static json_t *list_variants(void)
     return objects;
 }
 
-static json_t *case_objects(const struct case_list *list)
+/* With `json` also what a row says of the case. */
+static json_t *case_objects(const struct case_list *list, bool json)
 {
     json_t *objects = json_array();
     for (int i = 0; i < list->count; i++) {
         const struct test_case *item = &list->item[i];
-        json_array_append_new(objects,
-                              json_pack("{s:s, s:s, s:s, s:s}", "op", item->op->name, "suite",
-                                        item->suite, "case", item->name, "why", item->why));
+        json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "op", item->op->name, "suite",
+                                   item->suite, "case", item->name, "why", item->why);
+        if (json) {
+            json_object_set_new(object, "bench", json_boolean(!item->verified_only));
+            json_object_set_new(object, "keys", results_keys(item));
+            results_cost(object, item);
+        }
+        json_array_append_new(objects, object);
     }
     return objects;
 }
@@ -117,7 +123,7 @@ static int list_suites(bool json, bool only_names)
                                                 "cases", count, "file", found.gl_pathv[i]));
     }
     globfree(&found);
-    print_objects(only_names ? suites : case_objects(&list), json);
+    print_objects(only_names ? suites : case_objects(&list, json), json);
     if (!only_names)
         json_decref(suites);
     cases_free(&list);
@@ -141,7 +147,7 @@ int list_print(const char *what, char *const *suites, bool json)
     else if (!campaign_cases(suites, &list, &message))
         return complain(EXIT_BAD_INPUT, "%s", message.text);
     else
-        print_objects(case_objects(&list), json);
+        print_objects(case_objects(&list, json), json);
     cases_free(&list);
     return EXIT_WELL;
 }
@@ -150,6 +156,7 @@ int info_print(bool json, bool slug)
 {
     json_t *all = json_object();
     json_object_set_new(all, "version", json_string(SSMBENCH_COMMIT));
+    json_object_set_new(all, "dirty", json_boolean(SSMBENCH_DIRTY));
     for (int i = 0; BACKENDS[i]; i++) {
         const struct backend *backend = BACKENDS[i];
         if (!backend->timed)
@@ -168,7 +175,7 @@ int info_print(bool json, bool slug)
         const char *gpu = results_text(all, "cuda.slug");
         puts(*gpu ? gpu : results_text(all, "cpu.slug"));
     } else if (json) {
-        json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+        json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(7));
         putchar('\n');
     } else {
         printf("version: %s\n", SSMBENCH_COMMIT);

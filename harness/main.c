@@ -1,6 +1,7 @@
 /* The command line: ssmbench VERB [ARGUMENTS]. Each verb has its own --help. */
 #include "audio_check.h"
 #include "campaign.h"
+#include "check.h"
 #include "export.h"
 #include "list.h"
 #include "profile.h"
@@ -236,6 +237,14 @@ static int profile_verb(struct arguments *a)
     return profile_case(&a->campaign, a->tool, a->launches);
 }
 
+static int check_verb(struct arguments *a)
+{
+    if (a->words != 2)
+        return complain(EXIT_BAD_INPUT, "check: expected a file that `ssmbench export` wrote, and "
+                                        "one with the outputs to compare");
+    return check_outputs(a->word[0], a->word[1]);
+}
+
 static int audio_check_verb(struct arguments *a)
 {
     if (a->words != 1)
@@ -295,7 +304,7 @@ static const struct verb {
      "names, "
      "as every variant gets them; the outputs of the double-precision reference, as F64; "
      "operation, "
-     "case and keys as metadata."},
+     "case, keys and the outputs' types as metadata."},
     {"run", run_verb, RUN_OPTIONS, "",
      "Runs variants and the reference on tensors of your own.\vInputs by their names and shapes in "
      "reference/OP.h, as F32, BF16 or F16, or as F64, which is rounded; sizes, layout and options "
@@ -308,6 +317,10 @@ static const struct verb {
      "stop, in NVTX ranges of the domain ssmbench. Exit status else: 0 all well, 1 the check "
      "failed, 2 bad usage or input, 3 nothing matched, 4 the machine lacks what was asked for. "
      "docs/profiling.md says more."},
+    {"check", check_verb, NO_OPTIONS, "CASE.safetensors OUTPUTS.safetensors",
+     "Compares outputs computed elsewhere with those of an exported case.\vThe first file is what "
+     "export wrote, the second has the outputs by their names, in the case's types. Prints status "
+     "and errors as JSON. Exit status: 0 correct, 1 not, 2 not such files."},
     {"info", info_verb, INFO_OPTIONS, "",
      "Prints this machine, its backends and their copy bandwidth."},
     {"audio-check", audio_check_verb, NO_OPTIONS, "DIR",

@@ -23,7 +23,7 @@ const struct operation *operation_find(const char *name);
 
 /* The hash of the sources of a variant, also of one that this binary does not contain (a .cu file
  * in a binary without CUDA); NULL when there is no such file. Comments and white space do not
- * count, headers under kernels/ do, except kernel.h. */
+ * count, headers under kernels/ do, except kernel.h. Of a peer `full` is the path of its file. */
 const char *source_hash(const char *full);
 
 #endif

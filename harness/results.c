@@ -148,6 +148,14 @@ json_t *results_keys(const struct test_case *item)
     return keys;
 }
 
+void results_cost(json_t *row, const struct test_case *item)
+{
+    const struct cost cost = item->op->cost(item->problem);
+    json_object_set_new(row, "bytes", whole(cost.bytes));
+    json_object_set_new(row, "flops", whole(cost.flops));
+    json_object_set_new(row, "exps", whole(cost.exps));
+}
+
 static json_t *check_json(const struct test_case *item, const struct outcome *outcome)
 {
     json_t *check = json_pack("{s:s}", "status", STATUS_NAMES[outcome->status]);
@@ -230,9 +238,7 @@ json_t *results_row(const char *verb, const struct test_case *item, const struct
     json_object_set_new(row, "case", json_string(item->name));
     json_object_set_new(row, "keys", results_keys(item));
     json_object_set_new(row, "check", check_json(item, outcome));
-    json_object_set_new(row, "bytes", whole(cost.bytes));
-    json_object_set_new(row, "flops", whole(cost.flops));
-    json_object_set_new(row, "exps", whole(cost.exps));
+    results_cost(row, item);
     json_object_set_new(row, "workspace_bytes", whole(outcome->workspace_bytes));
     if (outcome->memory_bytes > 0)
         json_object_set_new(row, "memory_bytes", whole(outcome->memory_bytes));

@@ -28,6 +28,9 @@ json_t *results_machine(const struct backend *backend, double copy_gbs);
 json_t *results_row(const char *verb, const struct test_case *item, const struct entry *entry,
                     const json_t *machine, const struct outcome *outcome);
 
+/* Sets the compulsory work of a case in its row. */
+void results_cost(json_t *row, const struct test_case *item);
+
 /* The keys of a case as an object: what distinguishes its rows. */
 json_t *results_keys(const struct test_case *item);
 

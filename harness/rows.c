@@ -66,8 +66,9 @@ double results_number(const json_t *row, const char *path)
 bool results_stale(const json_t *row)
 {
     char full[256];
+    const char *file = results_text(row, "file");
     snprintf(full, sizeof full, "%s/%s@%s", results_text(row, "op"), results_text(row, "variant"),
              results_text(row, "backend"));
-    const char *hash = source_hash(full);
+    const char *hash = source_hash(*file ? file : full);
     return !hash || strcmp(hash, results_text(row, "source")) != 0;
 }

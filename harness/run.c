@@ -1,4 +1,5 @@
 #include "run.h"
+#include "export.h"
 #include "filter.h"
 #include "fit.h"
 #include "grid.h"
@@ -45,6 +46,14 @@ static bool find_operation(struct run *run, struct message *message)
     return false;
 }
 
+/* Whether a name in a file is that of the tensor, or of the scale that an export has beside it. */
+static bool belongs(const char *name, const char *tensor)
+{
+    const size_t length = strlen(tensor);
+    return !strncmp(name, tensor, length) &&
+           (!name[length] || !strcmp(name + length, EXPORT_SCALE));
+}
+
 /* Finds the operation's tensors in the file, which may have no others. */
 static bool find_tensors(struct run *run, struct message *message)
 {
@@ -59,7 +68,7 @@ static bool find_tensors(struct run *run, struct message *message)
     for (int j = 0; j < run->file.count && found < run->file.count; j++) {
         const char *name = run->file.tensor[j].name;
         int i = 0;
-        while (i < op->tensor_count && strcmp(tensor[i].name, name))
+        while (i < op->tensor_count && !belongs(name, tensor[i].name))
             i++;
         if (i < op->tensor_count)
             continue;

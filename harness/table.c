@@ -20,13 +20,21 @@ static void print_shape(const json_t *row, char *text, size_t size)
         append(text, size, ", state %.0f", results_number(row, "keys.state"));
 }
 
-/* "0.512 ms (8.1×)", or with the percentage of the copy bandwidth, "0.512 ms (8.1×, 93 %)" */
+/* Only peers are timed when they are wrong. */
+static bool is_wrong(const json_t *row)
+{
+    return results_get(row, "time") && strcmp(results_text(row, "check.status"), "PASS");
+}
+
+/* "0.512 ms (8.1×)", or with the percentage of the copy bandwidth, "0.512 ms (8.1×, 93 %)"; of a
+ * peer whose outputs are wrong "0.512 ms (8.1×, error 3.0e-05)‡". */
 static void set_time(struct grid *grid, int column, const json_t *row, double base_ms, bool roof)
 {
     const double median = row ? results_number(row, "time.median_ms") : NAN;
     const char *status = row ? results_text(row, "check.status") : "PASS";
     const double ratio = base_ms / median;
-    char text[64], inside[48] = "";
+    const double error = row ? results_number(row, "check.error") : NAN;
+    char text[128], inside[96] = "";
     if (isnan(median)) {
         grid_set(grid, column, "%s", strcmp(status, "PASS") ? status : "–");
         return;
@@ -37,19 +45,23 @@ static void set_time(struct grid *grid, int column, const json_t *row, double ba
     if (roof)
         append(inside, sizeof inside, "%s%.0f %%", inside[0] ? ", " : "",
                100 * results_number(row, "copy_fraction"));
+    if (is_wrong(row))
+        append(inside, sizeof inside, "%serror %.1e", inside[0] ? ", " : "",
+               isnan(error) ? INFINITY : error);
     if (inside[0])
         append(text, sizeof text, " (%s)", inside);
-    grid_set(grid, column, "%s%s", text, results_stale(row) ? ROWS_STALE_MARK : "");
+    grid_set(grid, column, "%s%s%s", text, is_wrong(row) ? ROWS_WRONG_MARK : "",
+             results_stale(row) ? ROWS_STALE_MARK : "");
 }
 
-/* The variants of the table that `like` belongs to: the baseline, then the others as they come. */
-static int table_variants(const json_t *rows, const json_t *like, const char *variant[])
+/* The columns of the table that `like` belongs to: the baseline, then the others as they come. */
+static int table_columns(const json_t *rows, const json_t *like, const char *variant[])
 {
     int count = 0;
     variant[count++] = baseline(like);
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        const char *name = results_text(row, "variant");
+        const char *name = results_text(row, ROWS_COLUMN);
         bool known =
             !results_same(row, like, ROWS_TABLE) || strcmp(results_text(row, "grade"), "exact");
         for (int j = 0; j < count; j++)
@@ -76,8 +88,21 @@ static void print_left_out(const json_t *rows, const json_t *like, enum grid_for
         char others[32] = "";
         if (more)
             append(others, sizeof others, " and %d more", more);
-        rows_print_line(format, "- left out: %s on %s%s, %s", results_text(row, "variant"),
+        rows_print_line(format, "- left out: %s on %s%s, %s", results_text(row, ROWS_COLUMN),
                         results_text(row, "case"), others, results_text(row, "check.detail"));
+    }
+}
+
+/* Which packages the peers of the table are, a line for each. */
+static void print_peers(const json_t *rows, const json_t *like, enum grid_format format)
+{
+    static const char *const same[] = {"machine.name", "op", ROWS_COLUMN, "package", NULL};
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        if (results_same(row, like, ROWS_TABLE) && rows_is_peer(row) &&
+            rows_is_first(rows, i, same))
+            rows_print_line(format, "- %s: another implementation, %s.",
+                            results_text(row, ROWS_COLUMN), results_text(row, "package"));
     }
 }
 
@@ -85,23 +110,33 @@ static void print_left_out(const json_t *rows, const json_t *like, enum grid_for
 static void print_notes(const json_t *rows, const json_t *like, bool roof, enum grid_format format)
 {
     double worst = 0;
-    bool stale = false;
+    bool stale = false, wrong = false, own = false;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         if (!results_same(row, like, ROWS_TABLE))
             continue;
-        worst = fmax(worst, results_number(row, "check.error"));
+        if (!rows_is_peer(row))
+            worst = fmax(worst, results_number(row, "check.error"));
+        own |= !rows_is_peer(row);
+        wrong |= is_wrong(row);
         stale |= results_stale(row) && results_get(row, "time");
     }
     print_left_out(rows, like, format);
-    printf("- Median of samples with a cold cache; in brackets, times faster than %s%s. Largest "
-           "error of any variant here: %.1e.\n",
+    printf("- Median of samples with a cold cache; in brackets, times faster than %s%s.",
            baseline(like),
            roof
                ? ", and the bytes of the definition by this time, in percent of the bandwidth of a "
                  "copy measured in the same run"
-               : "",
-           worst);
+               : "");
+    if (own)
+        printf(" Largest error of any variant here: %.1e.", worst);
+    putchar('\n');
+    print_peers(rows, like, format);
+    if (wrong)
+        printf(
+            "- %s outputs that miss the error rule, by the error in brackets: a time of something "
+            "else.\n",
+            ROWS_WRONG_MARK);
     if (stale)
         printf("- %s measured before the variant's sources last changed.\n", ROWS_STALE_MARK);
 }
@@ -110,7 +145,7 @@ static void print_speedup(const json_t *rows, size_t at, bool roof, enum grid_fo
 {
     const json_t *like = json_array_get(rows, at);
     const char *variant[MAX_VARIANTS];
-    const int variants = table_variants(rows, like, variant);
+    const int variants = table_columns(rows, like, variant);
     struct grid grid = {0};
 
     grid_row(&grid, 2 + variants);
@@ -177,9 +212,10 @@ static int print_speedups(json_t *rows, bool roof, enum grid_format format)
 
 static void print_speedup_csv(const json_t *rows)
 {
-    static const char *const text[] = {
-        "machine.name", "op",         "variant",     "backend", "suite",        "case",  "commit",
-        "date",         "keys.dtype", "keys.layout", "keys.a",  "check.status", "grade", NULL};
+    static const char *const text[] = {"machine.name", "op",          "variant",   "backend",
+                                       "suite",        "case",        "commit",    "date",
+                                       "keys.dtype",   "keys.layout", "keys.a",    "check.status",
+                                       "grade",        ROWS_BESIDE,   ROWS_COLUMN, NULL};
     static const char *const value[] = {
         "keys.batch",  "keys.channels", "keys.length", "keys.state",     "keys.decay",
         "check.error", "time.min_ms",   "time.q1_ms",  "time.median_ms", "time.q3_ms",

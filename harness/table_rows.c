@@ -6,18 +6,36 @@
 #include <stdlib.h>
 
 const char *const ROWS_STALE_MARK = "†";
+const char *const ROWS_WRONG_MARK = "‡";
 
 /* What is measured where: rows alike in these are successive measurements of one thing. */
 static const char *const IDENTITY[] = {"machine.name", "op",   "suite",   "case",
                                        "variant",      "keys", "backend", NULL};
-const char *const ROWS_TABLE[] = {"machine.name", "op", "backend", NULL};
-const char *const ROWS_LINE[] = {"machine.name", "op", "backend", "suite", "case", "keys", NULL};
+const char *const ROWS_TABLE[] = {"machine.name", "op", ROWS_BESIDE, NULL};
+const char *const ROWS_LINE[] = {"machine.name", "op", ROWS_BESIDE, "suite", "case", "keys", NULL};
+
+bool rows_is_peer(const json_t *row)
+{
+    return !strcmp(results_text(row, "backend"), "peer");
+}
+
+/* Adds ROWS_BESIDE and ROWS_COLUMN. */
+static void place(json_t *row)
+{
+    const bool peer = rows_is_peer(row), on_gpu = results_get(row, "machine.cuda") != NULL;
+    const char *beside = !peer ? results_text(row, "backend") : on_gpu ? "cuda" : "cpu";
+    json_object_set_new(row, ROWS_BESIDE, json_string(beside));
+    json_object_set_new(row, ROWS_COLUMN,
+                        json_sprintf("%s%s", results_text(row, "variant"), peer ? "@peer" : ""));
+}
 
 bool rows_read(json_t *rows, char *const *files, struct message *message)
 {
     for (int i = 0; files[i]; i++)
         if (!results_read(rows, files[i], message))
             return false;
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        place(json_array_get(rows, i));
     for (size_t i = 0; i < json_array_size(rows); i++)
         for (size_t j = json_array_size(rows) - 1; j > i; j--)
             if (results_same(json_array_get(rows, i), json_array_get(rows, j), IDENTITY)) {
@@ -56,11 +74,11 @@ bool rows_keep(json_t *rows, const char *op, const char *backends, struct messag
 }
 
 const json_t *rows_find(const json_t *rows, const json_t *like, const char *const path[],
-                        const char *variant)
+                        const char *column)
 {
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        if (results_same(row, like, path) && !strcmp(results_text(row, "variant"), variant))
+        if (results_same(row, like, path) && !strcmp(results_text(row, ROWS_COLUMN), column))
             return row;
     }
     return NULL;
@@ -112,7 +130,7 @@ void rows_print_heading(const json_t *like, enum grid_format format)
     char where[512] = "";
     if (!strcmp(results_text(like, "backend"), "simt"))
         append(where, sizeof where, ", CUDA kernels on simt");
-    if (strcmp(results_text(like, "backend"), "cuda"))
+    if (strcmp(results_text(like, ROWS_BESIDE), "cuda"))
         append(where, sizeof where, ", %.0f thread%s", results_number(like, "machine.threads"),
                results_number(like, "machine.threads") == 1 ? "" : "s");
     else

@@ -5,9 +5,15 @@
 #include "grid.h"
 #include "results.h"
 
-extern const char *const ROWS_STALE_MARK;
+extern const char *const ROWS_STALE_MARK, *const ROWS_WRONG_MARK;
 
-/* A table is of one machine, operation and backend; a line of it of one case. */
+/* Members that rows_read() adds to a row: the backend in whose tables it stands, which for a peer
+ * is the one of the device that it ran on; and its column there, "chunked", or
+ * "pytorch_eager@peer". */
+#define ROWS_BESIDE "beside"
+#define ROWS_COLUMN "column"
+
+/* A table is of one machine, operation and such backend; a line of it of one case. */
 extern const char *const ROWS_TABLE[], *const ROWS_LINE[];
 
 /* Appends the rows of the NULL-terminated files; of successive measurements of one thing the last
@@ -18,9 +24,12 @@ bool rows_read(json_t *rows, char *const *files, struct message *message);
  * list `backends`, with commas between; NULL keeps all. */
 bool rows_keep(json_t *rows, const char *op, const char *backends, struct message *message);
 
-/* The first row that is alike in `path` and of that variant, or NULL. */
+/* The first row that is alike in `path` and stands in that column, or NULL. */
 const json_t *rows_find(const json_t *rows, const json_t *like, const char *const path[],
-                        const char *variant);
+                        const char *column);
+
+/* True for a row of another implementation, timed by harness/peers. */
+bool rows_is_peer(const json_t *row);
 
 /* True when no earlier row is alike in `path`. */
 bool rows_is_first(const json_t *rows, size_t at, const char *const path[]);

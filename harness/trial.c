@@ -1,5 +1,6 @@
 #include "trial.h"
 #include "fit.h"
+#include "judge.h"
 #include "kept.h"
 #include "parts.h"
 
@@ -179,30 +180,18 @@ static bool inputs_intact(struct trial *trial)
 /* Compares output i with the reference and keeps its error. */
 static bool output_correct(struct trial *trial, int i)
 {
-    const struct tensor *tensor = &trial->prepared->tensor[i];
-    const struct test_case *item = trial->prepared->item;
-    const struct tensor_error e = tensor_compare(
-        tensor, trial->first[i], trial->prepared->reference[i], trial->prepared->scale[i]);
-    const bool exact =
-        tensor->dtype == DTYPE_F32 && item->op->exact && item->op->exact(item->problem);
-    const double limit = exact ? 0 : ERROR_LIMIT;
-    char element[128] = "";
+    const struct prepared *prepared = trial->prepared;
+    const struct tensor *tensor = &prepared->tensor[i];
+    const double limit = trial->launch.variant->grade == GRADE_REDUCED
+                             ? INFINITY
+                             : error_limit(prepared->item->op, prepared->item->problem, tensor);
+    const struct judgement j =
+        judge(tensor, trial->first[i], prepared->reference[i], prepared->scale[i], limit);
 
-    trial->outcome->tensor_error[i] = e.error;
-    if (!(e.error <= trial->outcome->error))
-        trial->outcome->error = e.error;
-    if (e.error <= limit ||
-        (trial->launch.variant->grade == GRADE_REDUCED && !e.unwritten && !e.nonfinite))
-        return true;
-    tensor_element_name(tensor, e.worst, element, sizeof element);
-    if (e.unwritten)
-        return verdict(trial, STATUS_UNWRITTEN, "%lld elements of %s, such as %s, were not written",
-                       (long long)e.unwritten, tensor->name, element);
-    if (e.nonfinite)
-        return verdict(trial, STATUS_NONFINITE, "%s = %g, expected %.9g, and %lld more like it",
-                       element, e.got, e.wanted, (long long)e.nonfinite - 1);
-    return verdict(trial, STATUS_WRONG, "%s = %.9g, expected %.9g: error %.2e, limit %.0e", element,
-                   e.got, e.wanted, e.error, limit);
+    trial->outcome->tensor_error[i] = j.error;
+    if (!(j.error <= trial->outcome->error))
+        trial->outcome->error = j.error;
+    return j.status == STATUS_PASS || verdict(trial, j.status, "%s", j.detail);
 }
 
 /* True when all outputs are still, or again, those of the first run. */

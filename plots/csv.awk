@@ -51,7 +51,7 @@ function with_word(list, word) {
     return index(" " list " ", " " word " ") ? list : list (list ? " " : "") word
 }
 
-# A row that a picture may show.
+# A row that a picture may show. A peer that is timed though wrong has no place in one.
 function drawable() { return cell("check.status") == "PASS" && cell("grade") != "reduced" }
 
 # Machine, commits, dates and stale rows of a picture, from notes kept row by row.

@@ -1,6 +1,7 @@
 #!/bin/sh
-# plots_test.sh SSMBENCH: draws the committed results. Each picture that the rows promise is there,
-# whole, names its machine and has a curve for each variant; a folder without rows gets a sentence.
+# plots_test.sh SSMBENCH: draws the committed results, and rows of peers beside them. Each picture that the
+# rows promise is there, whole, names its machine and has a curve for each variant; a folder without
+# rows gets a sentence.
 set -eu
 plots=$(dirname "$0")
 work=$(mktemp -d)
@@ -11,15 +12,23 @@ fail() {
     exit 1
 }
 
-"$plots/plots.sh" "$1" results "$work/out" > "$work/log" 2>&1 || fail "plots.sh: $(cat "$work/log")"
+# Rows of peers too, which have curves like any other: those of a variant under another name.
+cp -r results "$work/results"
+for file in results/*/speedup.jsonl; do
+    sed -n 's/"variant":"chunked","backend":"cuda"/"variant":"other","backend":"peer"/p' "$file" \
+        > "$work/$(dirname "$file")/peers.jsonl"
+done
+
+"$plots/plots.sh" "$1" "$work/results" "$work/out" > "$work/log" 2>&1 || fail "plots.sh: $(cat "$work/log")"
 grep -v '^plots: ' "$work/log" >&2 && fail "unexpected output, above"
 
 # What each sweep of lengths promises, by another road than that of sweep.awk.
-for folder in results/*/; do
+for folder in "$work/results"/*/; do
     "$1" table speedup --format csv "$folder"*.jsonl > "$work/csv"
     awk -f "$plots/csv.awk" -f "$plots/promise.awk" -v folder="$(basename "$folder")" "$work/csv"
 done > "$work/promised"
 [ -s "$work/promised" ] || fail "the committed rows promise no picture"
+grep -q 'other@peer' "$work/promised" || fail "rows of a peer promise no curve"
 
 pictures=0
 while IFS='|' read -r folder machine id points variants; do

@@ -4,14 +4,14 @@
 { csv($0) }
 FNR == 1 { headings(); next }
 drawable() && cell("case") ~ /length=/ && cell("time.median_ms") > 0 {
-    id = cell("op") "-" cell("backend") "-" cell("suite") "-" cell("case")
+    id = cell("op") "-" cell("beside") "-" cell("suite") "-" cell("case")
     sub(/[\/-]length=[0-9]+/, "", id)
     gsub(/\//, "-", id)
     gsub(/=/, "_", id)
     MACHINE[id] = cell("machine.name")
     LENGTHS[id] = with_word(LENGTHS[id], cell("keys.length"))
     POINTS[id]++
-    VARIANTS[id] = with_word(VARIANTS[id], cell("variant"))
+    VARIANTS[id] = with_word(VARIANTS[id], cell("column"))
 }
 END {
     for (id in MACHINE)

@@ -6,11 +6,11 @@ FILENAME == ARGV[1] { STYLE[$1, $2] = $3; next }
 FNR == 1 { headings(); next }
 
 drawable() && cell("gbs") > 0 && cell("machine.copy_gbs") > 0 && cell("flops") > 0 && cell("bytes") > 0 {
-    id = cell("op") "-" cell("backend")
-    one = cell("variant")
+    id = cell("op") "-" cell("beside")
+    one = cell("column")
     if (!(id in TITLE)) {
         IDS[++ids] = id
-        TITLE[id] = cell("op") " on " cell("backend")
+        TITLE[id] = cell("op") " on " cell("beside")
     }
     VARIANTS[id] = with_word(VARIANTS[id], one)
     intensity = cell("flops") / cell("bytes")

@@ -12,15 +12,15 @@ FNR == 1 { headings(); next }
 drawable() && cell(key) + 0 > 0 {
     sweep = cell("case")
     sub("/?" word "=[^/]*", "", sweep)
-    id = cell("op") "-" cell("backend") "-" cell("suite") (sweep ? "-" sweep : "")
+    id = cell("op") "-" cell("beside") "-" cell("suite") (sweep ? "-" sweep : "")
     gsub(/\//, "-", id)
     gsub(/=/, "_", id)
     if (!(id in TITLE)) {
         IDS[++ids] = id
-        TITLE[id] = cell("op") " on " cell("backend") ", " cell("suite") (sweep ? "/" sweep : "")
+        TITLE[id] = cell("op") " on " cell("beside") ", " cell("suite") (sweep ? "/" sweep : "")
         SHAPE[id] = shape()
     }
-    variant = cell("variant")
+    variant = cell("column")
     VARIANTS[id] = with_word(VARIANTS[id], variant)
     VALUES[id] = with_word(VALUES[id], cell(key))
     ROW[id, variant, cell(key)] = measured()

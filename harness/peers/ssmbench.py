@@ -17,7 +17,8 @@ from collections import namedtuple
 ABI, MESSAGE_SIZE, WORKSPACE_ALIGNMENT = 1, 1024, 256
 HERE = os.path.dirname(os.path.abspath(__file__))
 PLACES = [os.environ.get("SSMBENCH_LIBRARY", ""), os.path.join(HERE, "libssmbench.so"),
-          os.path.join(HERE, "..", "..", "build", "libssmbench.so")]
+          os.path.join(HERE, "..", "..", "build", "libssmbench.so"),
+          os.path.join(HERE, "..", "..", "libssmbench.so")]  # the last one in a bundle
 
 Tensor = namedtuple("Tensor", "name dtype shape output")
 Array = namedtuple("Array", "pointer shape dtype cuda writable")

@@ -3,13 +3,14 @@
 import io
 import os
 import re
+import sys
 import threading
 import unittest
 from contextlib import redirect_stdout
 
 import numpy as np
 
-import ssmbench
+from peers import ssmbench
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GUIDE = os.path.join(HERE, "..", "..", "docs", "python.md")
@@ -153,6 +154,7 @@ class SsmbenchTest(unittest.TestCase):
         with open(GUIDE, encoding="utf-8") as file:
             blocks = re.findall("```python\n(.*?)```", file.read(), re.DOTALL)
         self.assertEqual(len(blocks), 2)
+        sys.modules["ssmbench"] = ssmbench
         printed, names = io.StringIO(), {}
         with redirect_stdout(printed):
             for block in blocks:
