@@ -1,5 +1,6 @@
 #include "find.h"
 #include "perform.h"
+#include "resume.h"
 
 #include <limits.h>
 #include <math.h>
@@ -52,8 +53,8 @@ static void show_progress(const struct campaign *c, const struct entry *entry,
     const double spent = now_s() - c->start_s;
     const double left =
         c->weight_done > 0 ? spent * (c->weight_all - c->weight_done) / c->weight_done : NAN;
-    fprintf(stderr, "\r\033[K[%d/%d] %s %s/%s", c->rows + 1, c->rows_all, entry->full, item->suite,
-            item->name);
+    fprintf(stderr, "\r\033[K[%d/%d] %s %s/%s", c->rows + 1, c->kept + c->rows_all, entry->full,
+            item->suite, item->name);
     if (isfinite(left))
         fprintf(stderr, "  %.0f min %02.0f s left", floor(left / 60), fmod(left, 60));
     fflush(stderr);
@@ -127,6 +128,8 @@ static void count_row(void *context, int i, const void *from_child)
     c->count[report->status]++;
     c->rows++;
     c->weight_done += weight(c->row[i].item);
+    junit_add(&c->junit, c->row[i].entry->full, c->row[i].item->suite, c->row[i].item->name,
+              report->status, report->line + report->detail, report->run_s);
     c->lacks_memory |= report->lacks_memory;
     c->write_failed |= report->write_failed;
 }
@@ -170,7 +173,6 @@ static void find_rows(struct campaign *c)
                     abort();
             }
             c->row[c->rows_all++] = (struct row){item, entry, backend};
-            c->weight_all += weight(item);
         }
     }
 }
@@ -203,6 +205,7 @@ static int conclude(const struct campaign *c)
 static void campaign_free(struct campaign *c)
 {
     results_close(&c->results);
+    junit_close(&c->junit);
     filter_close(&c->filter);
     cases_free(&c->cases);
     free(c->pace);
@@ -211,61 +214,90 @@ static void campaign_free(struct campaign *c)
         json_decref(c->machine[i]);
 }
 
-int campaign_run(const struct campaign_options *options)
+/* What is asked for, as rows. */
+static enum exit_status plan(struct campaign *c)
 {
-    struct campaign c = {.options = options, .interrupted = &interrupted, .start_s = now_s()};
+    const struct campaign_options *options = c->options;
     struct message message;
-    if (!campaign_cases(options->suites, &c.cases, &message))
+    if (options->resume && !options->out)
+        return complain(EXIT_BAD_INPUT, "--resume: expected --out FILE, which has the rows");
+    if (!campaign_cases(options->suites, &c->cases, &message))
         return complain(EXIT_BAD_INPUT, "%s", message.text);
-    const enum exit_status status = filter_open(&c.filter, options->op, options->variant,
+    const enum exit_status status = filter_open(&c->filter, options->op, options->variant,
                                                 options->item, options->backends, &message);
     if (status)
         return complain(status, "%s", message.text);
-    if (!results_open(&c.results, options->out, &message))
-        return complain(EXIT_BAD_INPUT, "%s", message.text);
+    find_rows(c);
+    if (!c->rows_all)
+        return complain(EXIT_NOTHING_MATCHED, NO_ROW_MATCHES "%s",
+                        c->verified_only ? "; cases with bench = off are only verified" : "");
+    if (c->verified_only)
+        complain(EXIT_WELL, "cases with bench = off, which are only verified: %d",
+                 c->verified_only);
+    return EXIT_WELL;
+}
 
+/* The machine, and which rows are left to do. */
+static enum exit_status make_ready(struct campaign *c)
+{
+    const struct campaign_options *options = c->options;
+    struct message message;
     int entries = 0;
     while (ENTRIES[entries].op)
         entries++;
-    c.pace = must_allocate((size_t)entries, sizeof *c.pace);
-    find_rows(&c);
-    if (!c.rows_all) {
-        campaign_free(&c);
-        return complain(EXIT_NOTHING_MATCHED, NO_ROW_MATCHES "%s",
-                        c.verified_only ? "; cases with bench = off are only verified" : "");
-    }
-    if (c.verified_only)
-        complain(EXIT_WELL, "cases with bench = off, which are only verified: %d", c.verified_only);
-    c.row_limit_s = ROW_LIMIT_S;
-    if (options->budget_s > 0)
-        c.row_limit_s = fmin(ROW_LIMIT_S, fmax(ROW_LEAST_S, options->budget_s / c.rows_all / 2));
-
-    struct sigaction action = {.sa_handler = interrupt};
-    sigaction(SIGINT, &action, NULL);
-    /* The budget is for rows: the roofs are measured before its clock starts. */
-    for (int i = 0; c.filter.backend[i]; i++) {
-        c.machine[i] = ask_machine(&c, c.filter.backend[i]);
-        if (!c.machine[i] && !interrupted) {
-            campaign_free(&c);
+    c->pace = must_allocate((size_t)entries, sizeof *c->pace);
+    for (int i = 0; c->filter.backend[i] && !interrupted; i++) {
+        c->machine[i] = ask_machine(c, c->filter.backend[i]);
+        if (!c->machine[i] && !interrupted)
             return complain(EXIT_MACHINE_LACKS,
                             "%s: the process that describes it did not end well",
-                            c.filter.backend[i]->name);
-        }
+                            c->filter.backend[i]->name);
     }
-    c.start_s = now_s();
+    if ((!interrupted && options->resume && !resume(c, &message)) ||
+        !results_open(&c->results, options->out, &message))
+        return complain(EXIT_BAD_INPUT, "%s", message.text);
+    if (options->resume)
+        complain(EXIT_WELL, "%s: %d rows are kept, %d are left", options->out, c->kept,
+                 c->rows_all);
+    for (int i = 0; i < c->rows_all; i++)
+        c->weight_all += weight(c->row[i].item);
+    c->row_limit_s = ROW_LIMIT_S;
+    if (options->budget_s > 0 && c->rows_all)
+        c->row_limit_s = fmin(ROW_LIMIT_S, fmax(ROW_LEAST_S, options->budget_s / c->rows_all / 2));
+    return EXIT_WELL;
+}
+
+static int run(struct campaign *c)
+{
+    int status = (int)plan(c);
+    if (!status)
+        status = (int)make_ready(c);
+    if (status)
+        return status;
     const struct supervision supervision = {.work = perform_rows,
                                             .begin = begin_row,
                                             .done = count_row,
                                             .lost = lose_row,
-                                            .context = &c,
-                                            .rows = c.rows_all,
-                                            .in_process = options->in_process,
+                                            .context = c,
+                                            .rows = c->rows_all,
+                                            .in_process = c->options->in_process,
                                             .interrupted = &interrupted};
-    if (!supervise(&supervision)) {
-        campaign_free(&c);
+    c->start_s = now_s(); /* the budget is for rows: the roofs were measured before */
+    if (!interrupted && !supervise(&supervision))
         return complain(EXIT_MACHINE_LACKS, "no process could be made for the rows");
-    }
-    const int result = conclude(&c);
+    return conclude(c);
+}
+
+int campaign_run(const struct campaign_options *options)
+{
+    struct campaign c = {.options = options, .interrupted = &interrupted, .results.file = -1};
+    struct message message;
+    const struct sigaction action = {.sa_handler = interrupt};
+    sigaction(SIGINT, &action, NULL);
+    junit_open(&c.junit, options->junit);
+    int status = run(&c);
+    if (!junit_write(&c.junit, &message))
+        status = complain(EXIT_BAD_INPUT, "%s", message.text);
     campaign_free(&c);
-    return result;
+    return status;
 }

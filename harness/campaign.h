@@ -11,8 +11,10 @@ struct campaign_options {
     const char *op, *variant, *item; /* POSIX extended regular expressions, or NULL for all */
     const char *backends;            /* comma-separated, or NULL for all that can run */
     const char *out;                 /* rows are appended here, or NULL */
+    const char *junit;               /* a file for what build servers read, or NULL */
     bool bench;                      /* time what is correct */
     bool fail_fast;                  /* end after the first row that fails */
+    bool resume;                     /* rows that `out` has already are not done again */
     bool in_process;                 /* rows run in this process, for debuggers */
     double timeout_s;                /* of a row; 0: by its work */
     double budget_s; /* leave out and name what does not fit in this time or in memory; 0: no */

@@ -44,6 +44,8 @@ enum {
     KEY_TENSORS,
     KEY_SET,
     KEY_TIMEOUT,
+    KEY_RESUME,
+    KEY_JUNIT,
     KEY_IN_PROCESS,
     KEY_TOOL,
     KEY_LAUNCHES
@@ -57,6 +59,9 @@ static const struct argp_option CAMPAIGN_OPTIONS[] = {
     {"out", KEY_OUT, "FILE", 0, "append a JSON line a row to FILE", 0},
     {"budget", KEY_BUDGET, "SECONDS", 0,
      "leave out, and name, what does not fit in this time or in memory", 0},
+    {"junit", KEY_JUNIT, "FILE", 0, "write what was found to FILE, as XML for build servers", 0},
+    {"resume", KEY_RESUME, NULL, 0,
+     "do what FILE of --out lacks: rows of the same case, sources, build and machine are kept", 0},
     {"timeout", KEY_TIMEOUT, "SECONDS", 0,
      "end a row after this time; else 60 s and what its work may take at most", 0},
     {"in-process", KEY_IN_PROCESS, NULL, 0,
@@ -145,6 +150,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
         break;
     case KEY_TIMEOUT:
         a->campaign.timeout_s = parse_seconds("timeout", text, state);
+        break;
+    case KEY_JUNIT:
+        a->campaign.junit = text;
+        break;
+    case KEY_RESUME:
+        a->campaign.resume = true;
         break;
     case KEY_IN_PROCESS:
         a->campaign.in_process = true;

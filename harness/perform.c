@@ -6,9 +6,9 @@
 /* Runs of a timed row that take as long as one run each: two checks, warm-up, three samples. */
 static const double RUNS_AT_LEAST = 6;
 
-/* The line of a row. */
-static void row_line(const struct test_case *item, const struct entry *entry,
-                     const struct outcome *o, char *line, size_t size)
+/* The line of a row. Returns where in it the detail begins. */
+static int row_line(const struct test_case *item, const struct entry *entry,
+                    const struct outcome *o, char *line, size_t size)
 {
     line[0] = '\0';
     append(line, size, "%-16s %-28s %s/%s", STATUS_NAMES[o->status], entry->full, item->suite,
@@ -21,8 +21,10 @@ static void row_line(const struct test_case *item, const struct entry *entry,
         const struct summary *s = &o->timing.summary;
         append(line, size, "  %.4g ms [%.4g, %.4g] n=%d", s->median, s->q1, s->q3, s->count);
     }
-    if (o->detail[0])
-        append(line, size, "  %s", o->detail);
+    append(line, size, "%s", o->detail[0] ? "  " : "");
+    const size_t detail = strlen(line);
+    append(line, size, "%s", o->detail);
+    return (int)detail;
 }
 
 /* Fills `outcome` and returns true when the row is to be skipped. */
@@ -45,7 +47,7 @@ static bool skip(struct campaign *c, const struct test_case *item, const struct 
     return true;
 }
 
-static const json_t *machine_of(const struct campaign *c, const struct backend *backend)
+const json_t *perform_machine(const struct campaign *c, const struct backend *backend)
 {
     int i = 0;
     while (c->filter.backend[i] != backend)
@@ -59,7 +61,7 @@ void perform_tell(struct campaign *c, const struct row *row, const struct outcom
 {
     struct message message;
     json_t *json = results_row(c->options->bench ? "bench" : "verify", row->item, row->entry,
-                               machine_of(c, row->backend), outcome);
+                               perform_machine(c, row->backend), outcome);
     *report = (struct report){.status = outcome->status,
                               .lacks_memory = outcome->lacks_memory,
                               .compared = outcome->other != NULL,
@@ -70,7 +72,8 @@ void perform_tell(struct campaign *c, const struct row *row, const struct outcom
     json_decref(json);
     if (report->write_failed)
         complain(EXIT_BAD_INPUT, "%s", message.text);
-    row_line(row->item, row->entry, outcome, report->line, sizeof report->line);
+    report->run_s = outcome->run_s;
+    report->detail = row_line(row->item, row->entry, outcome, report->line, sizeof report->line);
 }
 
 /* Whether no row is to follow one of that status. */

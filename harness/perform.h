@@ -4,6 +4,7 @@
 
 #include "campaign.h"
 #include "filter.h"
+#include "junit.h"
 #include "results.h"
 #include "supervise.h"
 #include <assert.h>
@@ -23,8 +24,9 @@ struct row {
 struct report {
     enum status status;
     bool lacks_memory, write_failed, compared;
-    double difference, s_per_flop; /* 0 where there are none */
-    char line[REPORT_SIZE - 64];   /* that is printed */
+    double difference, run_s, s_per_flop; /* 0 where there are none */
+    int detail;                           /* where in the line it begins */
+    char line[REPORT_SIZE - 64];          /* that is printed */
 };
 static_assert(sizeof(struct report) <= REPORT_SIZE, "a report fits");
 
@@ -34,6 +36,7 @@ struct campaign {
     struct filter filter;
     struct case_list cases;
     struct results results;
+    struct junit junit;
     json_t *machine[MAX_BACKENDS];
     struct pace *pace; /* one an entry of ENTRIES */
     struct prepared prepared;
@@ -41,6 +44,7 @@ struct campaign {
     struct row *row;
     double start_s, weight_done, weight_all, row_limit_s;
     int count[STATUS_COUNT], rows, rows_all, verified_only;
+    int kept;          /* of `rows`: those that the file had before */
     double difference; /* the largest between two backends of a variant */
     bool compared;
     bool lacks_memory, write_failed, lost_at_end;
@@ -48,6 +52,9 @@ struct campaign {
 
 /* The rows from `first` on: supervise()'s `work`, with a struct campaign as context. */
 enum child_end perform_rows(void *context, int first);
+
+/* What rows say of the machine on that backend. */
+const json_t *perform_machine(const struct campaign *c, const struct backend *backend);
 
 /* Writes the row of an outcome to the file, and what the parent has to know to `report`. */
 void perform_tell(struct campaign *c, const struct row *row, const struct outcome *outcome,

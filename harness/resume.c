@@ -1,0 +1,99 @@
+#include "resume.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* By what a row is found in the file. */
+static void name_row(const struct row *row, char *name, size_t size)
+{
+    snprintf(name, size, "%s %s/%s", row->entry->full, row->item->suite, row->item->name);
+}
+
+/* The latest row of each name in the file. */
+static json_t *index_rows(const json_t *rows)
+{
+    json_t *index = json_object();
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        json_t *row = json_array_get(rows, i);
+        char name[1024];
+        snprintf(name, sizeof name, "%s/%s@%s %s/%s", results_text(row, "op"),
+                 results_text(row, "variant"), results_text(row, "backend"),
+                 results_text(row, "suite"), results_text(row, "case"));
+        json_object_set(index, name, row);
+    }
+    return index;
+}
+
+static enum status status_of(const json_t *row)
+{
+    int status = 0;
+    while (status < STATUS_COUNT && strcmp(STATUS_NAMES[status], results_text(row, "check.status")))
+        status++;
+    return (enum status)status;
+}
+
+/* Whether two descriptions are of one machine and build. */
+static bool same_machine(const json_t *a, const json_t *b)
+{
+    static const char *const members[] = {"name",     "driver", "cuda", "threads",
+                                          "compiler", "flags",  "arch", NULL};
+    bool same = true;
+    for (int i = 0; members[i]; i++) {
+        const json_t *one = json_object_get(a, members[i]), *other = json_object_get(b, members[i]);
+        same = same && (one ? json_equal(one, other) : !other);
+    }
+    return same;
+}
+
+/* Whether the row of the file is what this campaign would write. */
+static bool is_kept(const struct campaign *c, const struct row *row, const json_t *found,
+                    const json_t *machine)
+{
+    const enum status status = status_of(found);
+    json_t *keys = results_keys(row->item);
+    bool kept = json_equal(keys, results_get(found, "keys")) && !results_stale(found) &&
+                same_machine(results_get(found, "machine"), machine);
+    json_decref(keys);
+    if (status == STATUS_SKIPPED)
+        return kept && !strncmp(results_text(found, "check.detail"), "accepts ", 8);
+    if (status == STATUS_PASS && c->options->bench && row->backend->timed)
+        return kept && results_get(found, "time");
+    return kept && status != STATUS_CRASH && status != STATUS_TIMEOUT && status != STATUS_COUNT;
+}
+
+static void keep(struct campaign *c, const struct row *row, const json_t *found)
+{
+    const double run_s = results_number(found, "check.run_s");
+    c->count[status_of(found)]++;
+    c->rows++;
+    junit_add(&c->junit, row->entry->full, row->item->suite, row->item->name, status_of(found),
+              results_text(found, "check.detail"), run_s > 0 ? run_s : 0);
+}
+
+bool resume(struct campaign *c, struct message *message)
+{
+    json_t *rows = json_array();
+    int left = 0;
+    if (access(c->options->out, F_OK))
+        return true;
+    if (!results_read(rows, c->options->out, message)) {
+        json_decref(rows);
+        return false;
+    }
+    json_t *index = index_rows(rows);
+    for (int i = 0; i < c->rows_all; i++) {
+        char name[1024];
+        name_row(&c->row[i], name, sizeof name);
+        const json_t *found = json_object_get(index, name);
+        if (found && is_kept(c, &c->row[i], found, perform_machine(c, c->row[i].backend))) {
+            keep(c, &c->row[i], found);
+        } else {
+            c->row[left++] = c->row[i];
+        }
+    }
+    json_decref(index);
+    json_decref(rows);
+    c->kept = c->rows;
+    c->rows_all = left;
+    return true;
+}
