@@ -116,7 +116,8 @@ static double begin_row(void *context, int i)
 static void count_row(void *context, int i, const void *from_child)
 {
     struct campaign *c = context;
-    const struct report *report = from_child;
+    struct report copy, *const report = &copy;
+    memcpy(report, from_child, sizeof copy); /* which is anywhere in a message */
     if (isatty(STDERR_FILENO))
         fputs("\r\033[K", stderr);
     puts(report->line);

@@ -96,18 +96,27 @@ static void usable_backends(struct filter *filter)
     }
 }
 
+/* The expressions; what was compiled stays when one is not right. */
+static bool compile_all(struct filter *filter, const char *op, const char *variant,
+                        const char *item, struct message *message)
+{
+    return filter_compile(&filter->op, op, "op", message) &&
+           filter_compile(&filter->variant, variant, "variant", message) &&
+           filter_compile(&filter->item, item, "case", message);
+}
+
 enum exit_status filter_open(struct filter *filter, const char *op, const char *variant,
                              const char *item, const char *backends, struct message *message)
 {
     *filter = (struct filter){0};
-    if (!filter_compile(&filter->op, op, "op", message) ||
-        !filter_compile(&filter->variant, variant, "variant", message) ||
-        !filter_compile(&filter->item, item, "case", message))
-        return EXIT_BAD_INPUT;
-    if (backends)
-        return named_backends(filter, backends, message);
-    usable_backends(filter);
-    return EXIT_WELL;
+    enum exit_status status = EXIT_BAD_INPUT;
+    if (compile_all(filter, op, variant, item, message))
+        status = backends ? named_backends(filter, backends, message) : EXIT_WELL;
+    if (!status && !backends)
+        usable_backends(filter);
+    if (status)
+        filter_close(filter);
+    return status;
 }
 
 void filter_close(struct filter *filter)
@@ -115,6 +124,7 @@ void filter_close(struct filter *filter)
     regfree(&filter->op);
     regfree(&filter->variant);
     regfree(&filter->item);
+    *filter = (struct filter){0};
 }
 
 bool filter_matches(const struct filter *filter, const struct test_case *item,

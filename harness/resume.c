@@ -72,10 +72,10 @@ static void keep(struct campaign *c, const struct row *row, const json_t *found)
 
 bool resume(struct campaign *c, struct message *message)
 {
-    json_t *rows = json_array();
     int left = 0;
     if (access(c->options->out, F_OK))
         return true;
+    json_t *rows = json_array();
     if (!results_read(rows, c->options->out, message)) {
         json_decref(rows);
         return false;

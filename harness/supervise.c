@@ -268,7 +268,7 @@ char *ask_child(void (*ask)(FILE *stream, const void *question), const void *que
         FILE *stream = fdopen(ends[1], "w");
         close(ends[0]);
         ask(stream, question);
-        exit(fclose(stream) ? 1 : 0);
+        _exit(fclose(stream) ? 1 : 0); /* what the parent does at its end is not for this one */
     }
     close(ends[1]);
     char *answer = process > 0 ? read_answer(ends[0], process, limit_s) : NULL;
