@@ -63,7 +63,7 @@ export MUTANT_OBJECTS := $(objects)
 
 generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc version.h)
 
-.PHONY: all deps verify bench table plots report profile readme record test sanitize race fuzz mutants lint format bundle clean help FORCE
+.PHONY: all deps verify bench table plots report profile compare readme record test sanitize race fuzz mutants lint format bundle clean help FORCE
 
 all: $(BUILD)/ssmbench $(if $(SANITIZE)$(RACE),,$(BUILD)/libssmbench.so) ## build build/ssmbench and libssmbench.so: CPU variants, and CUDA ones where nvcc is
 	$(if $(NVCC)$(SANITIZE)$(RACE),,@echo "ssmbench: no nvcc on the PATH: built for the CPU only")
@@ -87,6 +87,9 @@ plots: all ## draw the rows in RESULTS (default: results) as build/plots/MACHINE
 
 profile: all ## profile one variant on one case: make profile VARIANT=selscan/chunked CASE=guide-8s TOOL=ncu
 	$(BUILD)/ssmbench profile $(SUITE) --variant '$(value VARIANT)' --case '$(value CASE)' $(if $(LAUNCHES),--launches $(LAUNCHES)) $(if $(TOOL),--tool $(TOOL)) $(if $(OUT),--out $(OUT))
+
+compare: all ## which of two variants is faster: make compare A=selscan/chunked B=selscan/blelloch SUITE=speedup
+	$(BUILD)/ssmbench compare '$(value A)' '$(value B)' $(SUITE) $(if $(CASE),--case '$(value CASE)')
 
 report: all ## all that the rows in RESULTS (default: results) say, as build/report/report.html and .md
 	@plots/report.sh $(BUILD)/ssmbench $(or $(RESULTS),results) $(BUILD)/report

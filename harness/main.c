@@ -1,206 +1,18 @@
 /* The command line: ssmbench VERB [ARGUMENTS]. Each verb has its own --help. */
+#include "arguments.h"
 #include "audio_check.h"
-#include "campaign.h"
 #include "check.h"
+#include "compare.h"
+#include "compare_files.h"
 #include "export.h"
 #include "list.h"
 #include "profile.h"
-#include "profiler.h"
 #include "run.h"
 #include "table.h"
 #include "version.h"
 
-#include <argp.h>
-#include <ctype.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { MAX_ARGUMENTS = 256 };
-
-/* What the options of all verbs are kept in; a verb names those it takes. */
-struct arguments {
-    struct campaign_options campaign;
-    enum grid_format format;
-    const char *tensors, *keys; /* of run */
-    bool json, slug;
-    const char *tool; /* that profiles: see profile.h */
-    int64_t launches;
-    char *word[MAX_ARGUMENTS + 1]; /* NULL-terminated */
-    int words;
-};
-
-enum {
-    KEY_OP = 256,
-    KEY_VARIANT,
-    KEY_CASE,
-    KEY_BACKEND,
-    KEY_OUT,
-    KEY_BUDGET,
-    KEY_FAIL_FAST,
-    KEY_FORMAT,
-    KEY_JSON,
-    KEY_SLUG,
-    KEY_TENSORS,
-    KEY_SET,
-    KEY_TIMEOUT,
-    KEY_RESUME,
-    KEY_JUNIT,
-    KEY_IN_PROCESS,
-    KEY_TOOL,
-    KEY_LAUNCHES
-};
-
-static const struct argp_option CAMPAIGN_OPTIONS[] = {
-    {"op", KEY_OP, "RE", 0, "only operations that match this extended regular expression", 0},
-    {"variant", KEY_VARIANT, "RE", 0, "only variants whose op/name@backend matches", 0},
-    {"case", KEY_CASE, "RE", 0, "only cases whose name matches", 0},
-    {"backend", KEY_BACKEND, "LIST", 0, "of cpu, cuda, simt, with commas; else cpu and cuda", 0},
-    {"out", KEY_OUT, "FILE", 0, "append a JSON line a row to FILE", 0},
-    {"budget", KEY_BUDGET, "SECONDS", 0,
-     "leave out, and name, what does not fit in this time or in memory", 0},
-    {"junit", KEY_JUNIT, "FILE", 0, "write what was found to FILE, as XML for build servers", 0},
-    {"resume", KEY_RESUME, NULL, 0,
-     "do what FILE of --out lacks: rows of the same case, sources, build and machine are kept", 0},
-    {"timeout", KEY_TIMEOUT, "SECONDS", 0,
-     "end a row after this time; else 60 s and what its work may take at most", 0},
-    {"in-process", KEY_IN_PROCESS, NULL, 0,
-     "run rows in this process, for a debugger: a crash ends all", 0},
-    {"fail-fast", KEY_FAIL_FAST, NULL, 0, "end after the first row that fails", 0},
-    {0},
-};
-static const struct argp_option EXPORT_OPTIONS[] = {
-    {"op", KEY_OP, "RE", 0, "only the operation that matches this extended regular expression", 0},
-    {"case", KEY_CASE, "RE", 0, "the case whose name matches", 0},
-    {"out", KEY_OUT, "FILE", 0, "the file to write", 0},
-    {0},
-};
-static const struct argp_option RUN_OPTIONS[] = {
-    {"tensors", KEY_TENSORS, "FILE", 0, "a .safetensors file with the operation's inputs", 0},
-    {"op", KEY_OP, "NAME", 0, "the operation; else what the file's metadata say", 0},
-    {"variant", KEY_VARIANT, "RE", 0, "only variants whose op/name@backend matches", 0},
-    {"backend", KEY_BACKEND, "LIST", 0, "of cpu, cuda, simt, with commas; else cpu and cuda", 0},
-    {"set", KEY_SET, "KEY=VALUE,...", 0, "keys that shapes do not tell: `ssmbench list ops`", 0},
-    {"out", KEY_OUT, "FILE", 0, "write all outputs to FILE, a .safetensors", 0},
-    {0},
-};
-static const struct argp_option PROFILE_OPTIONS[] = {
-    {"op", KEY_OP, "RE", 0, "only the operation that matches this extended regular expression", 0},
-    {"variant", KEY_VARIANT, "RE", 0, "the variant whose op/name@backend matches", 0},
-    {"case", KEY_CASE, "RE", 0, "the case whose name matches", 0},
-    {"backend", KEY_BACKEND, "LIST", 0, "of cpu, cuda, simt, with commas; else cuda, then cpu", 0},
-    {"launches", KEY_LAUNCHES, "N", 0, "in the profiled range; else 1, or some more under nsys", 0},
-    {"tool", KEY_TOOL, "TOOL", 0,
-     "ncu, nsys or none; else the first of them that is found for a variant on the GPU, none for "
-     "others",
-     0},
-    {"out", KEY_OUT, "FILE", 0, "keep the report of ncu or nsys in FILE", 0},
-    {0},
-};
-static const struct argp_option TABLE_OPTIONS[] = {
-    {"op", KEY_OP, "RE", 0, "only operations that match this extended regular expression", 0},
-    {"backend", KEY_BACKEND, "LIST", 0, "of cpu, cuda, simt, with commas; else all", 0},
-    {"format", KEY_FORMAT, "FORMAT", 0, "text (the default), md or csv", 0},
-    {0},
-};
-static const struct argp_option LIST_OPTIONS[] = {
-    {"json", KEY_JSON, NULL, 0, "as JSON", 0},
-    {0},
-};
-static const struct argp_option INFO_OPTIONS[] = {
-    {"json", KEY_JSON, NULL, 0, "as JSON", 0},
-    {"slug", KEY_SLUG, NULL, 0, "only the name of this machine's folder below results/", 0},
-    {0},
-};
-
-static const struct argp_option NO_OPTIONS[] = {{0}};
-
-static double parse_seconds(const char *option, const char *text, struct argp_state *state)
-{
-    char *end;
-    const double seconds = strtod(text, &end);
-    if (*end || !(seconds > 0) || !isfinite(seconds))
-        argp_error(state, "--%s %s: expected a number of seconds above 0", option, text);
-    return seconds;
-}
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-    static const char *const formats[] = {"text", "md", "csv"};
-    struct arguments *a = state->input;
-    char *end;
-    switch (key) {
-    case KEY_OP:
-        a->campaign.op = text;
-        break;
-    case KEY_VARIANT:
-        a->campaign.variant = text;
-        break;
-    case KEY_CASE:
-        a->campaign.item = text;
-        break;
-    case KEY_BACKEND:
-        a->campaign.backends = text;
-        break;
-    case KEY_OUT:
-        a->campaign.out = text;
-        break;
-    case KEY_BUDGET:
-        a->campaign.budget_s = parse_seconds("budget", text, state);
-        break;
-    case KEY_TIMEOUT:
-        a->campaign.timeout_s = parse_seconds("timeout", text, state);
-        break;
-    case KEY_JUNIT:
-        a->campaign.junit = text;
-        break;
-    case KEY_RESUME:
-        a->campaign.resume = true;
-        break;
-    case KEY_IN_PROCESS:
-        a->campaign.in_process = true;
-        break;
-    case KEY_FAIL_FAST:
-        a->campaign.fail_fast = true;
-        break;
-    case KEY_FORMAT:
-        for (a->format = GRID_TEXT; a->format <= GRID_CSV; a->format++)
-            if (!strcmp(formats[a->format], text))
-                return 0;
-        argp_error(state, "--format %s: expected text, md or csv", text);
-        break;
-    case KEY_TENSORS:
-        a->tensors = text;
-        break;
-    case KEY_SET:
-        a->keys = text;
-        break;
-    case KEY_JSON:
-        a->json = true;
-        break;
-    case KEY_SLUG:
-        a->slug = true;
-        break;
-    case KEY_TOOL:
-        a->tool = text;
-        if (strcmp(text, "none") && !profiler_named(text))
-            argp_error(state, "--tool %s: expected ncu, nsys or none", text);
-        break;
-    case KEY_LAUNCHES:
-        a->launches = strtol(text, &end, 10);
-        if (!isdigit((unsigned char)*text) || *end || a->launches < 1 || a->launches > MAX_LAUNCHES)
-            argp_error(state, "--launches %s: expected a number from 1 to %d", text, MAX_LAUNCHES);
-        break;
-    case ARGP_KEY_ARG:
-        if (a->words == MAX_ARGUMENTS)
-            argp_error(state, "more than %d arguments", MAX_ARGUMENTS);
-        a->word[a->words++] = text;
-        break;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-    return 0;
-}
 
 static int verify_verb(struct arguments *a)
 {
@@ -246,6 +58,21 @@ static int profile_verb(struct arguments *a)
 {
     a->campaign.suites = a->word;
     return profile_case(&a->campaign, a->tool, a->launches);
+}
+
+static int compare_verb(struct arguments *a)
+{
+    static const char expected[] =
+        "compare: expected two variants, then suites, or two .jsonl files";
+    const bool files = a->words && strlen(a->word[0]) > 6 &&
+                       !strcmp(a->word[0] + strlen(a->word[0]) - 6, ".jsonl");
+    if (a->words < 2 || (files && a->words > 2))
+        return complain(EXIT_BAD_INPUT, "%s", expected);
+    if (files)
+        return compare_files(a->word[0], a->word[1]);
+    const char *const names[] = {a->word[0], a->word[1]};
+    a->campaign.suites = a->word + 2;
+    return compare_variants(&a->campaign, names, a->rounds ? a->rounds : COMPARE_ROUNDS);
 }
 
 static int check_verb(struct arguments *a)
@@ -328,6 +155,12 @@ static const struct verb {
      "stop, in NVTX ranges of the domain ssmbench. Exit status else: 0 all well, 1 the check "
      "failed, 2 bad usage or input, 3 nothing matched, 4 the machine lacks what was asked for. "
      "docs/profiling.md says more."},
+    {"compare", compare_verb, COMPARE_OPTIONS, "VARIANT VARIANT [SUITE...]\nA.jsonl B.jsonl",
+     "Tells whether the second variant is faster than the first.\vTimes them in turns, A B B A, on "
+     "each case that both accept, or compares the times of two files of rows, which tells less. "
+     "SAME, FASTER or SLOWER where the interval of the ratio, over all cases at 95 %, is within or "
+     "outside of a band, 0.5 % or what the first one differs from itself by; else UNRESOLVED. Exit "
+     "status: 1 when SLOWER, or not correct; else as for verify."},
     {"check", check_verb, NO_OPTIONS, "CASE.safetensors OUTPUTS.safetensors",
      "Compares outputs computed elsewhere with those of an exported case.\vThe first file is what "
      "export wrote, the second has the outputs by their names, in the case's types. Prints status "
@@ -364,7 +197,7 @@ int main(int count, char **argument)
             continue;
         struct arguments arguments = {0};
         const struct argp argp = {
-            VERBS[i].options, parse, VERBS[i].arguments, VERBS[i].help, NULL, NULL, NULL};
+            VERBS[i].options, arguments_parse, VERBS[i].arguments, VERBS[i].help, NULL, NULL, NULL};
         char program[64];
         snprintf(program, sizeof program, "ssmbench %s", name);
         argument[1] = program;

@@ -20,13 +20,18 @@ double quantile(const double sorted[], int count, double q)
 
 int median_interval(int count, int *low, int *high)
 {
-    /* P(fewer than k of the samples lie below the median), summed until it would pass 2.5 %. */
+    return median_interval_at(count, 0.05, low, high);
+}
+
+int median_interval_at(int count, double alpha, int *low, int *high)
+{
+    /* P(fewer than k of the samples lie below the median), summed until it would pass alpha/2. */
     double tail = 0;
     int k = 0;
     while (k < count / 2) {
         tail +=
             exp(lgamma(count + 1.0) - lgamma(k + 1.0) - lgamma(count - k + 1.0) - count * log(2.0));
-        if (!(tail <= 0.025))
+        if (!(tail <= alpha / 2))
             break;
         k++;
     }
@@ -36,6 +41,11 @@ int median_interval(int count, int *low, int *high)
 }
 
 struct summary summarise(const double sample[], int count)
+{
+    return summarise_at(sample, count, 0.05);
+}
+
+struct summary summarise_at(const double sample[], int count, double alpha)
 {
     struct summary s = {.count = count, .low = NAN, .high = NAN};
     if (count < 1) {
@@ -51,7 +61,7 @@ struct summary summarise(const double sample[], int count)
     s.q3 = quantile(sorted, count, 0.75);
     s.max = sorted[count - 1];
     int low, high;
-    if (median_interval(count, &low, &high)) {
+    if (median_interval_at(count, alpha, &low, &high)) {
         s.low = sorted[low];
         s.high = sorted[high];
     }

@@ -17,7 +17,13 @@ double quantile(const double sorted[], int count, double q);
  * Returns 0 when there are too few. */
 int median_interval(int count, int *low, int *high);
 
+/* The same with a probability of at least 1 - alpha. */
+int median_interval_at(int count, double alpha, int *low, int *high);
+
 /* All of the above; `sample` is left as it is. */
 struct summary summarise(const double sample[], int count);
+
+/* The same with an interval of at least 1 - alpha. */
+struct summary summarise_at(const double sample[], int count, double alpha);
 
 #endif

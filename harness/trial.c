@@ -329,3 +329,46 @@ void trial_profile(struct prepared *prepared, const struct entry *entry,
 {
     checked(prepared, entry, backend, profile, range, outcome);
 }
+
+/* For trial_pair(). */
+struct pairing {
+    struct prepared *prepared;
+    const struct entry *other;
+    struct launch launch[2];
+    int (*use)(const struct launch launch[2], void *context);
+    void *context;
+    struct outcome *other_outcome;
+};
+
+static bool use_both(struct trial *trial, const void *context)
+{
+    struct pairing *p = *(struct pairing *const *)context;
+    p->launch[1] = trial->launch;
+    if (works(trial, p->use(p->launch, p->context), "compared run"))
+        outputs_same(trial, "after the compared runs");
+    return true;
+}
+
+static bool open_other(struct trial *trial, const void *context)
+{
+    struct pairing *p = *(struct pairing *const *)context;
+    p->launch[0] = trial->launch;
+    checked(p->prepared, p->other, trial->backend, use_both, context, p->other_outcome);
+    outputs_same(trial, "after the compared runs");
+    return true;
+}
+
+void trial_pair(struct prepared *prepared, const struct entry *const entry[2],
+                const struct backend *backend,
+                int (*use)(const struct launch launch[2], void *context), void *context,
+                struct outcome outcome[2])
+{
+    struct pairing pairing = {.prepared = prepared,
+                              .other = entry[1],
+                              .use = use,
+                              .context = context,
+                              .other_outcome = &outcome[1]};
+    struct pairing *const pointer = &pairing;
+    outcome[1] = (struct outcome){.status = STATUS_SKIPPED, .error = -1};
+    checked(prepared, entry[0], backend, open_other, &pointer, &outcome[0]);
+}

@@ -1,0 +1,31 @@
+/* The options of all verbs. */
+#ifndef SSMBENCH_ARGUMENTS_H
+#define SSMBENCH_ARGUMENTS_H
+
+#include "campaign.h"
+#include "grid.h"
+#include <argp.h>
+
+enum { MAX_ARGUMENTS = 256 };
+
+/* What the options of all verbs are kept in; a verb names those it takes. */
+struct arguments {
+    struct campaign_options campaign;
+    enum grid_format format;
+    const char *tensors, *keys; /* of run */
+    bool json, slug;
+    const char *tool; /* that profiles: see profile.h */
+    int64_t launches;
+    int rounds;                    /* of compare */
+    char *word[MAX_ARGUMENTS + 1]; /* NULL-terminated */
+    int words;
+};
+
+/* Those that each kind of verb takes. */
+extern const struct argp_option CAMPAIGN_OPTIONS[], COMPARE_OPTIONS[], EXPORT_OPTIONS[],
+    RUN_OPTIONS[], PROFILE_OPTIONS[], TABLE_OPTIONS[], LIST_OPTIONS[], INFO_OPTIONS[], NO_OPTIONS[];
+
+/* The parser of all of them: its input is a struct arguments. */
+error_t arguments_parse(int key, char *text, struct argp_state *state);
+
+#endif

@@ -1,0 +1,218 @@
+#include "compare.h"
+#include "filter.h"
+#include "find.h"
+#include "fit.h"
+#include "paired.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Longest warm-up of each of the two. */
+static const double WARM_UP_S = 1;
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal_number)
+{
+    (void)signal_number;
+    interrupted = 1;
+    signal(SIGINT, SIG_DFL);
+}
+
+struct compare {
+    const struct campaign_options *options;
+    struct case_list cases;
+    struct filter filter;
+    const struct entry *entry[2];
+    const struct backend *backend;
+    const struct test_case **item; /* that both accept */
+    int items;
+    struct round *round;
+    int rounds, done; /* of the case in progress */
+    int count[VERDICT_COUNT], wrong, skipped;
+};
+
+/* The one variant that a name stands for: the whole name, or all before the '@' if there is one
+ * backend of those asked for. */
+static const struct entry *entry_named(const struct filter *filter, const char *name,
+                                       struct message *message)
+{
+    const struct entry *found = NULL;
+    int count = 0;
+    for (const struct entry *entry = ENTRIES; entry->op; entry++) {
+        const size_t length = strlen(name);
+        const bool same = !strncmp(entry->full, name, length) &&
+                          (!entry->full[length] || entry->full[length] == '@');
+        bool usable = false;
+        for (int i = 0; filter->backend[i]; i++)
+            usable |= !strcmp(filter->backend[i]->name, entry->backend);
+        if (!same || !usable)
+            continue;
+        found = entry;
+        count++;
+    }
+    if (count == 1)
+        return found;
+    refuse(message,
+           "compare %.80s: %s: expected one variant, OP/NAME@BACKEND, of `ssmbench list "
+           "variants`",
+           name, count ? "is on several backends" : "is not here");
+    return NULL;
+}
+
+static bool find_entries(struct compare *c, const char *const names[2], struct message *message)
+{
+    for (int i = 0; i < 2; i++) {
+        c->entry[i] = entry_named(&c->filter, names[i], message);
+        if (!c->entry[i])
+            return false;
+    }
+    if (strcmp(c->entry[0]->op, c->entry[1]->op) ||
+        strcmp(c->entry[0]->backend, c->entry[1]->backend))
+        return refuse(message,
+                      "compare %s %s: expected two variants of one operation, on one backend",
+                      c->entry[0]->full, c->entry[1]->full);
+    for (int i = 0; c->filter.backend[i]; i++)
+        if (!strcmp(c->filter.backend[i]->name, c->entry[0]->backend))
+            c->backend = c->filter.backend[i];
+    return c->backend->timed ||
+           refuse(message, "compare %s: %s is for correctness only, and not timed",
+                  c->entry[0]->full, c->backend->name);
+}
+
+/* The cases that both accept. */
+static void find_items(struct compare *c)
+{
+    c->item = must_allocate((size_t)c->cases.count + 1, sizeof *c->item);
+    for (int i = 0; i < c->cases.count; i++) {
+        const struct test_case *item = &c->cases.item[i];
+        bool accepted = true;
+        if (strcmp(item->op->name, c->entry[0]->op) || item->verified_only ||
+            regexec(&c->filter.item, item->name, 0, NULL, 0))
+            continue;
+        for (int side = 0; side < 2; side++) {
+            const struct variant *variant = c->entry[side]->variant;
+            accepted &= !variant->accepts || !variant->accepts(item->problem);
+        }
+        if (accepted)
+            c->item[c->items++] = item;
+        c->skipped += !accepted;
+    }
+}
+
+/* Takes the times, in turns, each with a cold cache. A round that was interrupted does not count.
+ */
+static int take_rounds(const struct launch launch[2], void *context)
+{
+    struct compare *c = context;
+    const char *how;
+    for (int side = 0; side < 2; side++) {
+        const int error = warm_up(c->backend, &launch[side], WARM_UP_S, &interrupted, &how);
+        if (error)
+            return error == -1 ? 0 : error;
+    }
+    for (c->done = 0; c->done < c->rounds && !interrupted; c->done++) {
+        struct round *r = &c->round[c->done];
+        double *const time[] = {&r->a1, &r->b1, &r->b2, &r->a2};
+        for (int i = 0; i < 4; i++) {
+            const int error = c->backend->run(&launch[i == 1 || i == 2], true, time[i]);
+            if (error)
+                return error;
+        }
+    }
+    return 0;
+}
+
+static void print_comparison(const struct test_case *item, const struct comparison *r)
+{
+    printf("%-10s %s/%s  %.4g ms, %.4g ms: %.4f times [%.4f, %.4f], band %.2f %%, n=%d\n",
+           VERDICT_NAMES[r->verdict], item->suite, item->name, r->a_ms, r->b_ms, r->ratio, r->low,
+           r->high, 100 * r->band, r->rounds);
+    fflush(stdout);
+}
+
+/* Whether memory suffices for the case, twice. */
+static bool pair_fits(const struct compare *c, const struct test_case *item)
+{
+    const bool on_host = c->backend->memory_free == host_memory_free;
+    const double needs = trial_bytes(item, c->entry[0]->variant) +
+                         trial_bytes(item, c->entry[1]->variant) +
+                         (on_host ? prepare_bytes(item) : 0);
+    return needs <= (double)c->backend->memory_free() &&
+           prepare_bytes(item) <= (double)host_memory_free();
+}
+
+static void compare_item(struct compare *c, const struct test_case *item)
+{
+    struct prepared prepared;
+    struct outcome outcome[2];
+    if (!pair_fits(c, item)) {
+        printf("SKIPPED    %s/%s  does not fit in memory twice\n", item->suite, item->name);
+        c->skipped++;
+        return;
+    }
+    prepare(item, &prepared);
+    prepared.one_backend = true;
+    c->done = 0;
+    trial_pair(&prepared, c->entry, c->backend, take_rounds, c, outcome);
+    prepared_free(&prepared);
+    for (int side = 0; side < 2; side++)
+        if (outcome[side].status != STATUS_PASS && outcome[side].status != STATUS_SKIPPED) {
+            printf("%-10s %s/%s  %s: %s\n", STATUS_NAMES[outcome[side].status], item->suite,
+                   item->name, c->entry[side]->full, outcome[side].detail);
+            c->wrong++;
+            return;
+        }
+    if (interrupted)
+        return;
+    const struct comparison result = paired_compare(c->round, c->done, c->items);
+    c->count[result.verdict]++;
+    print_comparison(item, &result);
+}
+
+static int conclude(const struct compare *c)
+{
+    for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
+        printf("%d %s, ", c->count[verdict], VERDICT_NAMES[verdict]);
+    printf("%d wrong, %d skipped\n", c->wrong, c->skipped);
+    fflush(stdout);
+    if (interrupted)
+        return complain(EXIT_INTERRUPTED, "interrupted");
+    return c->wrong || c->count[VERDICT_SLOWER] ? EXIT_CHECK_FAILED : EXIT_WELL;
+}
+
+static int run(struct compare *c, const char *const names[2])
+{
+    const struct campaign_options *options = c->options;
+    struct message message;
+    const enum exit_status status =
+        filter_open(&c->filter, NULL, NULL, options->item, options->backends, &message);
+    if (status)
+        return complain(status, "%s", message.text);
+    if (!find_entries(c, names, &message) || !campaign_cases(options->suites, &c->cases, &message))
+        return complain(EXIT_BAD_INPUT, "%s", message.text);
+    find_items(c);
+    if (!c->items)
+        return complain(EXIT_NOTHING_MATCHED, "no case that both accept matches: `ssmbench list "
+                                              "cases` names what there is");
+    const struct sigaction action = {.sa_handler = interrupt};
+    sigaction(SIGINT, &action, NULL);
+    c->backend->missing(); /* makes it ready in this process */
+    c->round = must_allocate((size_t)c->rounds, sizeof *c->round);
+    printf("times of %s by times of %s\n", c->entry[1]->full, c->entry[0]->full);
+    for (int i = 0; i < c->items && !interrupted; i++)
+        compare_item(c, c->item[i]);
+    return conclude(c);
+}
+
+int compare_variants(const struct campaign_options *options, const char *const names[2], int rounds)
+{
+    struct compare c = {.options = options, .rounds = rounds};
+    const int status = run(&c, names);
+    free(c.round);
+    free(c.item);
+    cases_free(&c.cases);
+    filter_close(&c.filter);
+    return status;
+}
