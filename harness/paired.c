@@ -16,7 +16,8 @@ enum verdict paired_verdict(double low, double high, double band)
         return VERDICT_SLOWER;
     if (high < -band)
         return VERDICT_FASTER;
-    return low >= -band && high <= band ? VERDICT_SAME : VERDICT_UNRESOLVED;
+    const bool within = low >= -band && high <= band && band <= log1p(PAIRED_BAND_MAX);
+    return within ? VERDICT_SAME : VERDICT_UNRESOLVED;
 }
 
 struct comparison paired_compare(const struct round rounds[], int count, int comparisons)

@@ -12,8 +12,10 @@ enum verdict {
 
 extern const char *const VERDICT_NAMES[VERDICT_COUNT];
 
-/* Below this share of a difference nobody cares. */
-#define PAIRED_BAND 0.005
+/* Below this share of a difference nobody cares; in a band wider than the second one nothing is
+ * called the same. */
+#define PAIRED_BAND     0.005
+#define PAIRED_BAND_MAX 0.05
 
 /* The times of one round, in ms, in the order in which they were taken. */
 struct round {

@@ -58,6 +58,17 @@ Test(paired, says_nothing_of_what_nobody_cares_for)
     cr_assert(eq(int, (int)compare(1.008, 0.0001, 0, 1).verdict, VERDICT_SLOWER));
 }
 
+/* Where a thing differs from itself by a lot, nothing is called the same. */
+Test(paired, noise_is_not_sameness)
+{
+    struct round rounds[ROUNDS];
+    for (int i = 0; i < ROUNDS; i++)
+        rounds[i] = (struct round){1, 1.05, 1.05, 1.1};
+    const struct comparison c = paired_compare(rounds, ROUNDS, 1);
+    cr_assert(gt(dbl, c.band, 0.09));
+    cr_assert(eq(int, (int)c.verdict, VERDICT_UNRESOLVED));
+}
+
 /* A clock that falls by half over the rounds touches both alike. */
 Test(paired, a_drift_cancels)
 {
