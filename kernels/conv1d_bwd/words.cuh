@@ -69,7 +69,7 @@ static inline struct words words_of(const struct conv1d *p, int phase, int each_
     struct words w;
     const int V = VECTOR<DTYPE>;
     const int lead = (p->length + p->pad) % V == 0 && phase == 0 ? 0 : V - 1; /* at most */
-    w.phase = phase;
+    w.phase = phase; /* cost only: negative without it, which is right for all */
     const int64_t count = blocks_for(p->length + lead, V);
     w.rows_short = count <= WARP && !p->seq_idx;
     w.lanes = w.rows_short ? LANES_MIN : WARP;
