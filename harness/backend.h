@@ -78,6 +78,9 @@ extern const struct backend backend_cpu, backend_cuda, backend_simt;
 /* NULL-terminated, in the order in which they are used. */
 extern const struct backend *const BACKENDS[];
 
+/* The backend of that name, or NULL. */
+const struct backend *backend_find(const char *name);
+
 /* The values of an input tensor by Random123 on all CPU threads: what generate() of every backend
  * has to equal bit for bit. */
 void inputs_generate(void *memory, const struct fill *fill, enum dtype dtype, int64_t elements,

@@ -178,9 +178,7 @@ static bool finish_section(struct parser *parser)
         const struct operation *op = operation_find(ops->value[i]);
         if (!op) {
             refuse(&sentence, "op = %s: expected one of", ops->value[i]);
-            for (int j = 0; OPERATIONS[j]; j++)
-                append(sentence.text, sizeof sentence.text, "%s %s", j ? "," : "",
-                       OPERATIONS[j]->name);
+            operations_append(sentence.text, sizeof sentence.text);
             return fail(parser, ops->line, sentence.text);
         }
         for (int64_t index = 0; index < product; index++)

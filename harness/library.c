@@ -66,8 +66,7 @@ ssmbench_problem *ssmbench_problem_new(const char *op, const char *keys, char *w
     const struct operation *operation = op ? operation_find(op) : NULL;
     if (!operation) {
         refuse(&message, "operation %.80s: expected one of", op ? op : "(null)");
-        for (int i = 0; OPERATIONS[i]; i++)
-            append(message.text, sizeof message.text, "%s %s", i ? "," : "", OPERATIONS[i]->name);
+        operations_append(message.text, sizeof message.text);
         say(SSMBENCH_BAD_INPUT, &message, why, size);
         return NULL;
     }
@@ -184,11 +183,7 @@ static bool pointers_good(const ssmbench_problem *problem, void *const tensor[],
 /* An error of variant `name` in its backend's words. */
 static void describe(const char *name, int error, struct message *message)
 {
-    const char *backend = strchr(name, '@') + 1, *words = "";
-    for (int i = 0; BACKENDS[i]; i++)
-        if (!strcmp(BACKENDS[i]->name, backend))
-            words = BACKENDS[i]->describe(error);
-    refuse(message, "%s: %s", name, words);
+    refuse(message, "%s: %s", name, backend_find(strchr(name, '@') + 1)->describe(error));
 }
 
 int ssmbench_run(const ssmbench_problem *problem, const char *variant, void *const tensor[],

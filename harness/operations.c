@@ -1,4 +1,5 @@
 /* The operations in this binary, apart from the variants: what reads cases needs no kernels. */
+#include "message.h"
 #include "registry.h"
 
 #include <string.h>
@@ -19,4 +20,10 @@ const struct operation *operation_find(const char *name)
         if (!strcmp(OPERATIONS[i]->name, name))
             return OPERATIONS[i];
     return NULL;
+}
+
+void operations_append(char *text, size_t size)
+{
+    for (int i = 0; OPERATIONS[i]; i++)
+        append(text, size, "%s %s", i ? "," : "", OPERATIONS[i]->name);
 }

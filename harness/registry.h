@@ -21,6 +21,9 @@ extern const struct entry ENTRIES[];
 /* The operation of that name, or NULL. */
 const struct operation *operation_find(const char *name);
 
+/* Appends the names of all operations, " conv1d, selscan". */
+void operations_append(char *text, size_t size);
+
 /* The hash of the sources of a variant, also of one that this binary does not contain (a .cu file
  * in a binary without CUDA); NULL when there is no such file. Comments and white space do not
  * count, headers under kernels/ do, except kernel.h. Of a peer `full` is the path of its file. */

@@ -41,8 +41,7 @@ static bool find_operation(struct run *run, struct message *message)
     if (run->item.op)
         return true;
     refuse(message, "--op %.80s: expected one of", name ? name : "(none)");
-    for (int i = 0; OPERATIONS[i]; i++)
-        append(message->text, sizeof message->text, "%s %s", i ? "," : "", OPERATIONS[i]->name);
+    operations_append(message->text, sizeof message->text);
     return false;
 }
 
