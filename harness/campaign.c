@@ -1,4 +1,5 @@
 #include "find.h"
+#include "interrupt.h"
 #include "perform.h"
 #include "resume.h"
 
@@ -13,21 +14,8 @@
  * reference in it. */
 static const double TIMEOUT_S = 60, LEAST_FLOPS_GPU = 5e9, LEAST_FLOPS = 2e7;
 
-/* Seconds that a backend may take to say what it is, with a copy timed. */
-static const double ASK_S = 120;
-
 /* Longest sampling of a row, and the least that a budget may shrink it to, in seconds. */
 static const double ROW_LIMIT_S = 5, ROW_LEAST_S = 0.5;
-
-static volatile sig_atomic_t interrupted;
-
-/* The second Ctrl-C ends the process at once. */
-static void interrupt(int signal_number)
-{
-    (void)signal_number;
-    interrupted = 1;
-    signal(SIGINT, SIG_DFL);
-}
 
 bool campaign_cases(char *const *suites, struct case_list *list, struct message *message)
 {
@@ -93,7 +81,7 @@ static json_t *ask_machine(const struct campaign *c, const struct backend *backe
     const struct machine_question question = {backend, c->options->bench};
     if (c->options->in_process)
         return describe_machine(&question);
-    char *answer = ask_child(print_machine, &question, ASK_S);
+    char *answer = ask_child(print_machine, &question, ASK_LIMIT_S);
     json_t *machine = answer ? json_loads(answer, 0, NULL) : NULL;
     free(answer);
     return machine;
@@ -291,10 +279,9 @@ static int run(struct campaign *c)
 
 int campaign_run(const struct campaign_options *options)
 {
-    struct campaign c = {.options = options, .interrupted = &interrupted, .results.file = -1};
+    struct campaign c = {.options = options, .results.file = -1};
     struct message message;
-    const struct sigaction action = {.sa_handler = interrupt};
-    sigaction(SIGINT, &action, NULL);
+    interrupt_watch();
     junit_open(&c.junit, options->junit);
     int status = run(&c);
     if (!junit_write(&c.junit, &message))

@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Seconds that a backend may take to say whether it can run here. */
-static const double ASK_S = 120;
-
 bool filter_compile(regex_t *regex, const char *expression, const char *option,
                     struct message *message)
 {
@@ -32,26 +29,18 @@ static void print_missing(FILE *stream, const void *question)
 static const char *missing_of(const struct backend *backend)
 {
     static char sentence[MESSAGE_SIZE];
-    char *answer = ask_child(print_missing, backend, ASK_S);
+    char *answer = ask_child(print_missing, backend, ASK_LIMIT_S);
     snprintf(sentence, sizeof sentence, "%s",
              answer ? answer : "the process that looked for it did not end well");
     free(answer);
     return *sentence ? sentence : NULL;
 }
 
-static const struct backend *find_backend(const char *name)
-{
-    int i = 0;
-    while (BACKENDS[i] && strcmp(BACKENDS[i]->name, name))
-        i++;
-    return BACKENDS[i];
-}
-
 /* Adds the backend of that name, unless it is there already. */
 static enum exit_status add_backend(struct filter *filter, const char *name,
                                     struct message *message)
 {
-    const struct backend *backend = find_backend(name);
+    const struct backend *backend = backend_find(name);
     if (!backend) {
         refuse(message, "--backend %.80s: expected one or more of", name);
         for (int i = 0; BACKENDS[i]; i++)

@@ -1,5 +1,6 @@
 #include "perform.h"
 #include "fit.h"
+#include "interrupt.h"
 
 #include <math.h>
 
@@ -93,8 +94,8 @@ static bool run_row(struct campaign *c, const struct row *row, struct report *re
             prepare(row->item, &c->prepared);
         c->is_prepared = true;
         c->prepared.one_backend = !c->filter.backend[1];
-        if (*c->interrupted ||
-            !trial_run(&c->prepared, row->entry, row->backend, limit_s, c->interrupted, &outcome))
+        if (interrupted ||
+            !trial_run(&c->prepared, row->entry, row->backend, limit_s, &interrupted, &outcome))
             return false;
     }
     perform_tell(c, row, &outcome, report);
@@ -122,7 +123,7 @@ enum child_end perform_rows(void *context, int first)
         child_end(i, &report, sizeof report);
         if (report.s_per_flop > 0)
             c->pace[row->entry - ENTRIES].s_per_flop = report.s_per_flop;
-        if (*c->interrupted || perform_last(c, report.status, report.write_failed))
+        if (interrupted || perform_last(c, report.status, report.write_failed))
             end = CHILD_STOPPED;
         else if (report.status == STATUS_FAILED && row->backend->memory_free != host_memory_free)
             end = CHILD_AGAIN;

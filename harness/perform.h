@@ -32,7 +32,6 @@ static_assert(sizeof(struct report) <= REPORT_SIZE, "a report fits");
 
 struct campaign {
     const struct campaign_options *options;
-    const volatile sig_atomic_t *interrupted;
     struct filter filter;
     struct case_list cases;
     struct results results;

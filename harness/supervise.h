@@ -47,6 +47,9 @@ bool supervise(const struct supervision *supervision);
 void child_begin(int row);
 void child_end(int row, const void *report, size_t size);
 
+/* Seconds that a backend may take to say what it is, with a copy timed. */
+enum { ASK_LIMIT_S = 120 };
+
 /* Runs `ask` in a child and returns what it printed to its stream, which the caller frees; NULL
  * when the child was lost, or took longer than limit_s. */
 char *ask_child(void (*ask)(FILE *stream, const void *question), const void *question,
