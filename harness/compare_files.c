@@ -12,19 +12,14 @@ static const double BAND = 0.01;
 
 static const char *const LIKE[] = {"op", "variant", "backend", "suite", "case", "keys", NULL};
 
-/* Whether both rows are of one kind of machine, as set up. */
-static bool comparable(const json_t *before, const json_t *after)
-{
-    static const char *const members[] = {"name",        "driver", "cuda", "threads",
-                                          "power_cap_w", "ecc",    NULL};
-    const json_t *a = results_get(before, "machine"), *b = results_get(after, "machine");
-    bool same = true;
-    for (int i = 0; members[i]; i++) {
-        const json_t *one = json_object_get(a, members[i]), *other = json_object_get(b, members[i]);
-        same = same && (one ? json_equal(one, other) : !other);
-    }
-    return same;
-}
+/* The kind of machine, as set up. */
+static const char *const MACHINE[] = {"machine.name",
+                                      "machine.driver",
+                                      "machine.cuda",
+                                      "machine.threads",
+                                      "machine.power_cap_w",
+                                      "machine.ecc",
+                                      NULL};
 
 static const json_t *find(const json_t *rows, const json_t *like)
 {
@@ -43,7 +38,7 @@ static bool compare_row(const json_t *before, const json_t *after, enum verdict 
         results_number(after, "time.low_ms") / results_number(before, "time.high_ms");
     const double high =
         results_number(after, "time.high_ms") / results_number(before, "time.low_ms");
-    const bool same_machine = comparable(before, after);
+    const bool same_machine = results_same(before, after, MACHINE);
     *verdict = isfinite(low) && isfinite(high) ? paired_verdict(log(low), log(high), log1p(BAND))
                                                : VERDICT_UNRESOLVED;
     printf("%-12s %s/%s@%s %s/%s  %.4g ms, %.4g ms: %.4f times [%.4f, %.4f]\n",

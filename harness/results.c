@@ -258,8 +258,10 @@ json_t *results_row(const char *verb, const struct test_case *item, const struct
 
 bool results_same(const json_t *a, const json_t *b, const char *const path[])
 {
-    for (int i = 0; path[i]; i++)
-        if (!json_equal(results_get(a, path[i]), results_get(b, path[i])))
+    for (int i = 0; path[i]; i++) {
+        const json_t *one = results_get(a, path[i]), *other = results_get(b, path[i]);
+        if (one ? !json_equal(one, other) : other != NULL)
             return false;
+    }
     return true;
 }

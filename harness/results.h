@@ -43,7 +43,7 @@ json_t *results_get(const json_t *row, const char *path);
 const char *results_text(const json_t *row, const char *path); /* "" when absent */
 double results_number(const json_t *row, const char *path);    /* NaN when absent */
 
-/* True when the members at all of the NULL-terminated paths are equal. */
+/* True when the members at all of the NULL-terminated paths are equal, or absent in both. */
 bool results_same(const json_t *a, const json_t *b, const char *const path[]);
 
 /* True when the variant of this row has no sources any more, or other ones. */

@@ -32,27 +32,16 @@ static enum status status_of(const json_t *row)
     return (enum status)status;
 }
 
-/* Whether two descriptions are of one machine and build. */
-static bool same_machine(const json_t *a, const json_t *b)
-{
-    static const char *const members[] = {"name",     "driver", "cuda", "threads",
-                                          "compiler", "flags",  "arch", NULL};
-    bool same = true;
-    for (int i = 0; members[i]; i++) {
-        const json_t *one = json_object_get(a, members[i]), *other = json_object_get(b, members[i]);
-        same = same && (one ? json_equal(one, other) : !other);
-    }
-    return same;
-}
-
 /* Whether the row of the file is what this campaign would write. */
 static bool is_kept(const struct campaign *c, const struct row *row, const json_t *found,
                     const json_t *machine)
 {
+    static const char *const build[] = {"name",     "driver", "cuda", "threads",
+                                        "compiler", "flags",  "arch", NULL};
     const enum status status = status_of(found);
     json_t *keys = results_keys(row->item);
     bool kept = json_equal(keys, results_get(found, "keys")) && !results_stale(found) &&
-                same_machine(results_get(found, "machine"), machine);
+                results_same(results_get(found, "machine"), machine, build);
     json_decref(keys);
     if (status == STATUS_SKIPPED)
         return kept && !strncmp(results_text(found, "check.detail"), "accepts ", 8);
