@@ -2,6 +2,7 @@
 #include "filter.h"
 #include "find.h"
 #include "fit.h"
+#include "interrupt.h"
 #include "paired.h"
 
 #include <math.h>
@@ -10,15 +11,6 @@
 
 /* Longest warm-up of each of the two. */
 static const double WARM_UP_S = 1;
-
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int signal_number)
-{
-    (void)signal_number;
-    interrupted = 1;
-    signal(SIGINT, SIG_DFL);
-}
 
 struct compare {
     const struct campaign_options *options;
@@ -73,9 +65,7 @@ static bool find_entries(struct compare *c, const char *const names[2], struct m
         return refuse(message,
                       "compare %s %s: expected two variants of one operation, on one backend",
                       c->entry[0]->full, c->entry[1]->full);
-    for (int i = 0; c->filter.backend[i]; i++)
-        if (!strcmp(c->filter.backend[i]->name, c->entry[0]->backend))
-            c->backend = c->filter.backend[i];
+    c->backend = backend_find(c->entry[0]->backend);
     return c->backend->timed ||
            refuse(message, "compare %s: %s is for correctness only, and not timed",
                   c->entry[0]->full, c->backend->name);
@@ -132,22 +122,13 @@ static void print_comparison(const struct test_case *item, const struct comparis
     fflush(stdout);
 }
 
-/* Whether memory suffices for the case, twice. */
-static bool pair_fits(const struct compare *c, const struct test_case *item)
-{
-    const bool on_host = c->backend->memory_free == host_memory_free;
-    const double needs = trial_bytes(item, c->entry[0]->variant) +
-                         trial_bytes(item, c->entry[1]->variant) +
-                         (on_host ? prepare_bytes(item) : 0);
-    return needs <= (double)c->backend->memory_free() &&
-           prepare_bytes(item) <= (double)host_memory_free();
-}
-
 static void compare_item(struct compare *c, const struct test_case *item)
 {
     struct prepared prepared;
     struct outcome outcome[2];
-    if (!pair_fits(c, item)) {
+    const double twice =
+        trial_bytes(item, c->entry[0]->variant) + trial_bytes(item, c->entry[1]->variant);
+    if (!bytes_fit(c->backend, twice, prepare_bytes(item))) {
         printf("SKIPPED    %s/%s  does not fit in memory twice\n", item->suite, item->name);
         c->skipped++;
         return;
@@ -196,8 +177,7 @@ static int run(struct compare *c, const char *const names[2])
     if (!c->items)
         return complain(EXIT_NOTHING_MATCHED, "no case that both accept matches: `ssmbench list "
                                               "cases` names what there is");
-    const struct sigaction action = {.sa_handler = interrupt};
-    sigaction(SIGINT, &action, NULL);
+    interrupt_watch();
     c->backend->missing(); /* makes it ready in this process */
     c->round = must_allocate((size_t)c->rounds, sizeof *c->round);
     printf("times of %s by times of %s\n", c->entry[1]->full, c->entry[0]->full);

@@ -38,27 +38,28 @@ double trial_bytes(const struct test_case *item, const struct variant *variant)
     return bytes;
 }
 
-/* The largest batch, below that of the case, of which a trial takes no more than `has` bytes of the
- * backend's memory, which is the host's if `on_host`, and `host_has` of the host's; 0 when there is
- * none. */
-static int64_t batch_that_fits(const struct test_case *item, const struct entry *entry,
-                               bool on_host, double has, double host_has)
+bool bytes_fit(const struct backend *backend, double bytes, double host)
 {
-    const struct key *key = item->op->keys;
+    const bool on_host = backend->memory_free == host_memory_free;
+    return bytes + (on_host ? host : 0) <= (double)backend->memory_free() &&
+           host <= (double)host_memory_free();
+}
+
+/* The largest batch, below that of the case, whose trial fits; 0 when there is none. */
+static int64_t batch_that_fits(const struct test_case *item, const struct entry *entry,
+                               const struct backend *backend)
+{
+    const struct key *key = key_find(item->op, "batch");
     struct test_case smaller = *item;
     int64_t batch = 0;
-    while (key->name && strcmp(key->name, "batch"))
-        key++;
-    if (!key->name)
+    if (!key)
         return 0;
     smaller.problem = must_allocate(1, item->op->problem_size);
     memcpy(smaller.problem, item->problem, item->op->problem_size);
     int64_t *const field = (int64_t *)((char *)smaller.problem + key->offset);
     for (int64_t most = *field - 1; batch < most;) { /* halves the range that the answer is in */
         *field = most - (most - batch) / 2;
-        const double host_needs = prepare_bytes(&smaller);
-        const double needs = trial_bytes(&smaller, entry->variant) + (on_host ? host_needs : 0);
-        if (needs <= has && host_needs <= host_has)
+        if (bytes_fit(backend, trial_bytes(&smaller, entry->variant), prepare_bytes(&smaller)))
             batch = *field;
         else
             most = *field - 1;
@@ -72,13 +73,14 @@ bool memory_fits(const struct test_case *item, const struct entry *entry,
 {
     const bool on_host = backend->memory_free == host_memory_free;
     const double host_needs = is_prepared ? 0 : prepare_bytes(item);
-    const double needs = trial_bytes(item, entry->variant) + (on_host ? host_needs : 0);
-    const double has = (double)backend->memory_free(), host_has = (double)host_memory_free();
-    if (needs <= has && host_needs <= host_has)
+    const double trial = trial_bytes(item, entry->variant);
+    if (bytes_fit(backend, trial, host_needs))
         return true;
+    const double needs = trial + (on_host ? host_needs : 0);
+    const double has = (double)backend->memory_free(), host_has = (double)host_memory_free();
     refuse(message, "needs %.3g GB of memory, %.3g GB are free", fmax(needs, host_needs) * 1e-9,
            (needs > has ? has : host_has) * 1e-9);
-    const int64_t fits = batch_that_fits(item, entry, on_host, has, host_has);
+    const int64_t fits = batch_that_fits(item, entry, backend);
     if (fits)
         append(message->text, sizeof message->text, "; batch = %lld fits", (long long)fits);
     return false;

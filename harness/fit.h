@@ -16,6 +16,9 @@ double prepare_bytes(const struct test_case *item);
 /* Bytes of the backend's memory that a trial takes; infinite for a problem beyond all machines. */
 double trial_bytes(const struct test_case *item, const struct variant *variant);
 
+/* Whether the backend has that many bytes free, and main memory `host` more. */
+bool bytes_fit(const struct backend *backend, double bytes, double host);
+
 /* Whether memory suffices for a trial on `backend`, also for prepare() unless that has been done.
  * False with a sentence. */
 bool memory_fits(const struct test_case *item, const struct entry *entry,

@@ -8,9 +8,9 @@
 static int64_t case_seed(const struct test_case *item)
 {
     char text[32] = "1";
-    for (const struct key *key = item->op->keys; key->name; key++)
-        if (!strcmp(key->name, "seed"))
-            key_print(key, item->problem, text, sizeof text);
+    const struct key *key = key_find(item->op, "seed");
+    if (key)
+        key_print(key, item->problem, text, sizeof text);
     return strtoll(text, NULL, 10);
 }
 
