@@ -1,6 +1,7 @@
 /* `ssmbench check` judges outputs of others as it judges those of variants. Runs the binary that
  * the environment variable SSMBENCH names. */
 #include "binary_fixture.h"
+#include "folder_fixture.h"
 #include "message.h"
 #include "safetensors.h"
 
@@ -8,14 +9,14 @@
 #include <stdint.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/ssmbench-check-XXXXXX", suite[64], exported[64], outputs[64];
+static char suite[FOLDER_PATH], exported[FOLDER_PATH], outputs[FOLDER_PATH];
 
 static void make_folder(void)
 {
-    cr_assert(ne(ptr, mkdtemp(folder), NULL));
-    snprintf(suite, sizeof suite, "%s/s.ini", folder);
-    snprintf(exported, sizeof exported, "%s/case.safetensors", folder);
-    snprintf(outputs, sizeof outputs, "%s/out.safetensors", folder);
+    folder_make();
+    folder_path(suite, "s.ini");
+    folder_path(exported, "case.safetensors");
+    folder_path(outputs, "out.safetensors");
     FILE *file = fopen(suite, "w");
     fputs("[a]\nop = selscan\nchannels = 3\nlength = 7\nstate = 2\nfinal = on\ninputs = test\n"
           "why = test\n",
@@ -25,15 +26,7 @@ static void make_folder(void)
     cr_assert(eq(int, status, 0), "%s", text);
 }
 
-static void remove_folder(void)
-{
-    unlink(suite);
-    unlink(exported);
-    unlink(outputs);
-    rmdir(folder);
-}
-
-TestSuite(check, .init = make_folder, .fini = remove_folder, .timeout = 60);
+TestSuite(check, .init = make_folder, .fini = folder_remove, .timeout = 60);
 
 enum { OUT = 3 * 7, FINAL = 3 * 2 };
 

@@ -2,18 +2,19 @@
  * that the environment variable SSMBENCH names. */
 #include "binary_fixture.h"
 #include "cases.h"
+#include "folder_fixture.h"
 #include "safetensors.h"
 #include "trial.h"
 
 #include <unistd.h>
 
-static char folder[] = "/tmp/ssmbench-export-XXXXXX", suite[64], path[64];
+static char suite[FOLDER_PATH], path[FOLDER_PATH];
 
 static void make_folder(void)
 {
-    cr_assert(ne(ptr, mkdtemp(folder), NULL));
-    snprintf(suite, sizeof suite, "%s/s.ini", folder);
-    snprintf(path, sizeof path, "%s/x.safetensors", folder);
+    folder_make();
+    folder_path(suite, "s.ini");
+    folder_path(path, "x.safetensors");
     FILE *file = fopen(suite, "w");
     fputs("[a]\nop = selscan, selscan_bwd\nchannels = 3\nlength = 7\nstate = 2\nskip = on\n"
           "dtype = bf16\ninitial = on\nfinal = on\nwhy = test\n[b]\nop = conv1d\nchannels = "
@@ -23,14 +24,7 @@ static void make_folder(void)
     fclose(file);
 }
 
-static void remove_folder(void)
-{
-    unlink(suite);
-    unlink(path);
-    rmdir(folder);
-}
-
-TestSuite(export, .init = make_folder, .fini = remove_folder, .timeout = 60);
+TestSuite(export, .init = make_folder, .fini = folder_remove, .timeout = 60);
 
 static void check_case(const struct test_case *item)
 {

@@ -3,6 +3,7 @@
 #include "binary_fixture.h"
 #include "cases.h"
 #include "errors.h"
+#include "folder_fixture.h"
 #include "registry.h"
 #include "safetensors.h"
 
@@ -11,23 +12,16 @@
 
 enum { CHANNELS = 3, LENGTH = 40, STATE = 2, INPUTS = 5 };
 
-static char folder[] = "/tmp/ssmbench-run-XXXXXX", in[64], out[64];
+static char in[FOLDER_PATH], out[FOLDER_PATH];
 
 static void make_folder(void)
 {
-    cr_assert(ne(ptr, mkdtemp(folder), NULL));
-    snprintf(in, sizeof in, "%s/in.safetensors", folder);
-    snprintf(out, sizeof out, "%s/out.safetensors", folder);
+    folder_make();
+    folder_path(in, "in.safetensors");
+    folder_path(out, "out.safetensors");
 }
 
-static void remove_folder(void)
-{
-    unlink(in);
-    unlink(out);
-    rmdir(folder);
-}
-
-TestSuite(run, .init = make_folder, .fini = remove_folder, .timeout = 60);
+TestSuite(run, .init = make_folder, .fini = folder_remove, .timeout = 60);
 
 static struct stored_tensor stored[INPUTS];
 static float value[INPUTS][CHANNELS * LENGTH];

@@ -82,21 +82,22 @@ static bool lose(void *context, int row, enum loss loss, const char *reason)
     return go_on;
 }
 
+static const struct supervision SUPERVISION = {.work = work,
+                                               .begin = begin,
+                                               .done = end,
+                                               .lost = lose,
+                                               .context = deeds,
+                                               .rows = ROWS,
+                                               .interrupted = &interrupted};
+
 static void run(enum deed first, enum deed second, enum deed last)
 {
     const enum deed all[ROWS] = {GOOD, first, GOOD, second, GOOD, last};
-    const struct supervision supervision = {.work = work,
-                                            .begin = begin,
-                                            .done = end,
-                                            .lost = lose,
-                                            .context = deeds,
-                                            .rows = ROWS,
-                                            .interrupted = &interrupted};
     memcpy(deeds, all, sizeof deeds);
     parent = getpid();
     go_on = true;
     cr_redirect_stderr();
-    cr_assert(supervise(&supervision));
+    cr_assert(supervise(&SUPERVISION));
     cr_assert(eq(int, waitpid(-1, NULL, WNOHANG), -1), "no child is left");
 }
 
@@ -193,28 +194,15 @@ Test(supervise, an_interrupt_ends_the_child)
 
 Test(supervise, nothing_follows_when_the_loss_says_so)
 {
-    const struct supervision supervision = {.work = work,
-                                            .begin = begin,
-                                            .done = end,
-                                            .lost = lose,
-                                            .context = deeds,
-                                            .rows = ROWS,
-                                            .interrupted = &interrupted};
     deeds[1] = CRASH;
-    cr_assert(supervise(&supervision));
+    cr_assert(supervise(&SUPERVISION));
     assert_rows("+-....");
 }
 
 Test(supervise, without_a_child_rows_run_here)
 {
-    const struct supervision supervision = {.work = work,
-                                            .begin = begin,
-                                            .done = end,
-                                            .lost = lose,
-                                            .context = deeds,
-                                            .rows = ROWS,
-                                            .in_process = true,
-                                            .interrupted = &interrupted};
+    struct supervision supervision = SUPERVISION;
+    supervision.in_process = true;
     cr_assert(supervise(&supervision));
     assert_rows("++++++");
     cr_assert(eq(int, process[0], getpid()));
