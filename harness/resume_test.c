@@ -1,30 +1,23 @@
 /* Runs that were cut off and go on, and what build servers get. Runs the binary that the
  * environment variable SSMBENCH names. */
 #include "binary_fixture.h"
+#include "folder_fixture.h"
 #include "results.h"
 
 #include <signal.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/ssmbench-resume-XXXXXX", rows[64], whole[64], xml[64];
+static char rows[FOLDER_PATH], whole[FOLDER_PATH], xml[FOLDER_PATH];
 
 static void make_folder(void)
 {
-    cr_assert(ne(ptr, mkdtemp(folder), NULL));
-    snprintf(rows, sizeof rows, "%s/rows.jsonl", folder);
-    snprintf(whole, sizeof whole, "%s/whole.jsonl", folder);
-    snprintf(xml, sizeof xml, "%s/out.xml", folder);
+    folder_make();
+    folder_path(rows, "rows.jsonl");
+    folder_path(whole, "whole.jsonl");
+    folder_path(xml, "out.xml");
 }
 
-static void remove_folder(void)
-{
-    unlink(rows);
-    unlink(whole);
-    unlink(xml);
-    rmdir(folder);
-}
-
-TestSuite(resume, .init = make_folder, .fini = remove_folder, .timeout = 120);
+TestSuite(resume, .init = make_folder, .fini = folder_remove, .timeout = 120);
 
 #define CAMPAIGN "verify quick --backend cpu --op '^selscan$' --case '^plain|^guide'"
 
@@ -167,8 +160,9 @@ Test(resume, junit_has_every_row)
     cr_assert(eq(int, cases, (int)json_array_size(array)));
     assert_says("<skipped type=\"SKIPPED\" message=\"accepts layout = channel_first\"/>");
     json_decref(array);
-    ssmbench("verify quick --backend cpu --variant '^selscan/simd' --case '^guide' --timeout 0.001 "
-             "--junit %s",
+    /* A row of half a second at least, which looks at the time every hundredth. */
+    ssmbench("verify speedup --backend cpu --variant '^selscan/stepwise' --case "
+             "'^lengths/length=4096$' --timeout 0.01 --junit %s",
              xml);
     cr_assert(eq(int, status, 1), "%s", text);
     read_text(xml);
