@@ -90,3 +90,13 @@ Test(peers, are_stale_when_their_file_changed_or_is_gone)
     ssmbench("table stale %s", path);
     assert_says("stale: selscan/gone@peer s/c on GPU A");
 }
+
+Test(peers, have_their_errors_in_a_table_of_errors)
+{
+    append_row("m", "13.0", "stepwise", NULL, "PASS", 1e-7, 8);
+    append_row("m", "13.0", "pytorch_eager", FILE_OF_PEER, "PASS", 2e-7, 4);
+    ssmbench("table error --format csv %s", path);
+    cr_assert(eq(int, status, 0), "%s", text);
+    assert_says("case,stepwise,pytorch_eager@peer\n");
+    assert_says("c,1.0e-07,2.0e-07\n");
+}

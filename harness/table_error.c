@@ -7,7 +7,7 @@
 
 enum { MAX_VARIANTS = 64 };
 
-static const char *const COLUMN[] = {"machine.name", "op", "backend", "variant", NULL};
+static const char *const COLUMN[] = {"machine.name", "op", ROWS_BESIDE, ROWS_COLUMN, NULL};
 
 /* "3.4e-07", or what happened where there is no error. */
 static void set_error(struct grid *grid, int column, const json_t *row)
@@ -35,7 +35,7 @@ static bool print_errors(const json_t *rows, size_t at, enum grid_format format)
             continue;
         stale |= results_stale(row);
         if (rows_is_first(rows, i, COLUMN) && variants < MAX_VARIANTS)
-            variant[variants++] = results_text(row, "variant");
+            variant[variants++] = results_text(row, ROWS_COLUMN);
     }
     grid_row(&grid, 1 + variants);
     grid_set(&grid, 0, "case");
