@@ -54,6 +54,13 @@ void rows_print_heading(const json_t *like, enum grid_format format);
  * parts; none is an error of its own. Returns the exit status. */
 int table_step(const json_t *rows, enum grid_format format);
 
+/* Prints a line a variant: how many cases passed, failed, were skipped, and the largest error. */
+void table_summary(const json_t *rows, enum grid_format format);
+
+/* Prints a line a variant that ran on simt: how long its first runs took beside those of its
+ * namesake on cpu, on the cases that both passed. */
+void table_slowdown(const json_t *rows, enum grid_format format);
+
 /* Prints what the rows say of each machine: what differs between them is listed, or its range. */
 void table_machine(const json_t *rows, enum grid_format format);
 
