@@ -175,7 +175,6 @@ static bool parse_header(struct safetensors *file, const json_t *header, uint64_
         if (!good)
             return false;
     }
-    file->metadata = json_incref(json_object_get(header, "__metadata__"));
     if (!ranges_cover(file, data_bytes, message))
         return false;
     for (int i = 0; i < file->count; i++)
@@ -266,7 +265,6 @@ void safetensors_close(struct safetensors *file)
         free(file->tensor[i].name);
     json_decref(file->metadata);
     free(file->tensor);
-    json_decref(file->metadata);
     free(file->path);
     if (file->file >= 0)
         close(file->file);
