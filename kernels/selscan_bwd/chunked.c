@@ -14,9 +14,9 @@
  *            them. Exponentials four times. Workspace: 8 bytes for each element of B and 32
  *            channels, 12 for each state, row and chunk (8 where A is scalar), and up to 16 for
  *            each row and chunk.
- * Error      f32 2e-6; 3e-6 in dA where its terms cancel. Sums over states in index order, those
- *            over channels, chunks and sequences as in sums.h: the same bits whatever the number of
- *            threads.
+ * Error      f32 2e-6; in dA 1e-7 of the sum of its terms' sizes. Sums over states in index order,
+ *            those over channels, chunks and sequences as in sums.h: the same bits whatever the
+ *            number of threads.
  * Source     the chunks of selscan/chunked, in both directions; written from the definition.
  */
 #include "walk.h"

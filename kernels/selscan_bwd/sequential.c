@@ -10,8 +10,9 @@
  *            them. Exponentials twice. Workspace: 8 bytes for each element of B and 32 channels,
  *            4*(state + 2) for each row (12 where A is scalar), 4*(length + 1)*state for each
  *            thread.
- * Error      f32 2e-6; 5e-6 in dA where its terms cancel, or a state grows for 16384 steps. Sums
- *            over states in index order, those over channels and sequences as in sums.h.
+ * Error      f32 2e-6; 5e-6 where a state grows for 16384 steps; in dA 5e-7 of the sum of its
+ *            terms' sizes. Sums over states in index order, those over channels and sequences as in
+ *            sums.h.
  * Source     written from the definition; decays in two parts: docs/numerics.md.
  */
 #include "walk.h"

@@ -15,7 +15,8 @@
  * Cost       bytes: selscan_bwd's, plus 28*batch*channels*length*state: states written and read
  *            twice, terms written and read. Workspace: 8*batch*channels*length*state.
  *            Parallelism: only batch*channels threads, but for contract.
- * Error      f32 2e-6; 5e-6 in dA where its terms cancel, or a state grows for 16384 steps.
+ * Error      f32 2e-6; 5e-6 where a state grows for 16384 steps; in dA 5e-7 of the sum of its
+ *            terms' sizes.
  * Source     written from the definition; decays in two parts: docs/numerics.md.
  */
 #include "partial.cuh"

@@ -16,9 +16,9 @@
  *            multiple of LANES. Workspace: 8 bytes for each element of B and 32 channels, 4*(state
  *            + 2) for each row (12 where A is scalar), 4*length*state for each thread, lengths and
  *            states in whole tiles and vectors.
- * Error      f32 2e-6; 5e-6 in dA where its terms cancel, or a state grows for 16384 steps. Order:
- *            sums over channels and sequences as in sums.h; those over states lane by lane, states
- *            that are LANES apart first.
+ * Error      f32 2e-6; 5e-6 where a state grows for 16384 steps; in dA 5e-7 of the sum of its
+ *            terms' sizes. Order: sums over channels and sequences as in sums.h; those over states
+ *            lane by lane, states that are LANES apart first.
  * Source     written from the definition; decays in two parts: docs/numerics.md.
  */
 #include "tile.h"

@@ -12,7 +12,8 @@
  *            every 8th part, then the 8 sums.
  * Cost       launches: 2*length + 7. bytes: some 50*batch*length*channels*state beyond
  *            selscan_bwd's. Workspace: 8*batch*length*channels*(state + 1.5).
- * Error      f32 2e-6; 5e-6 in dA where its terms cancel, or a state grows for 16384 steps.
+ * Error      f32 2e-6; 5e-6 where a state grows for 16384 steps; in dA 5e-7 of the sum of its
+ *            terms' sizes.
  * Source     the derivative of selscan/stepwise, as a framework's automatic differentiation takes
  *            it, which keeps all states.
  */

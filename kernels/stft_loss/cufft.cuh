@@ -1,5 +1,7 @@
 /* cuFFT for the .cu variants of stft_loss: loaded when first asked for, so that the binary starts
- * without it, and a cache of plans, which lie in memory of cuFFT's own but for their work areas. */
+ * without it, and a cache of plans, which lie in memory of cuFFT's own but for their work areas.
+ * Each thread has its own, since a plan holds the stream and the work area of who uses it; they
+ * last as long as the process. */
 #ifndef SSMBENCH_STFT_LOSS_CUFFT_CUH
 #define SSMBENCH_STFT_LOSS_CUFFT_CUH
 
@@ -78,26 +80,28 @@ static inline const struct cufft *cufft_functions(void)
 
 /* `batch` packed transforms of n samples. */
 struct cufft_plan {
-    int n;
+    int n, device;
     int64_t batch;
     cufftType type;
     cufftHandle handle;
     size_t bytes; /* of its work area */
 };
 
-/* The plan, made unless it is one of the last CUFFT_PLANS; null if it cannot be made. */
+/* The plan on the current device, made unless it is one of the thread's last CUFFT_PLANS; null if
+ * it cannot be made. */
 enum { CUFFT_PLANS = 32 };
 static inline const struct cufft_plan *cufft_plan_for(int n, int64_t batch, cufftType type)
 {
-    static struct cufft_plan plans[CUFFT_PLANS];
-    static int next;
+    static thread_local struct cufft_plan plans[CUFFT_PLANS];
+    static thread_local int next;
     const struct cufft *f = cufft_functions();
+    int device = 0;
+    if (!f || batch > INT32_MAX || cudaGetDevice(&device))
+        return NULL;
     for (const struct cufft_plan &plan : plans)
-        if (plan.n == n && plan.batch == batch && plan.type == type)
+        if (plan.n == n && plan.batch == batch && plan.type == type && plan.device == device)
             return &plan;
     struct cufft_plan *plan = &plans[next++ % CUFFT_PLANS];
-    if (!f || batch > INT32_MAX)
-        return NULL;
     if (plan->n)
         f->destroy(plan->handle);
     *plan = {};
@@ -109,10 +113,11 @@ static inline const struct cufft_plan *cufft_plan_for(int n, int64_t batch, cuff
         f->destroy(plan->handle);
         return NULL;
     }
-    plan->n = n;         /* cost only: else it is not found again */
-    plan->batch = batch; /* cost only: else it is not found again */
-    plan->type = type;   /* cost only: else it is not found again */
-    return plan;         /* cost only: the next call finds it */
+    plan->n = n;           /* cost only: else it is not found again */
+    plan->batch = batch;   /* cost only: else it is not found again */
+    plan->type = type;     /* cost only: else it is not found again */
+    plan->device = device; /* GPU only: simt has one */
+    return plan;           /* cost only: the next call finds it */
 }
 
 /* Enqueues the transforms from `in` to `out`; 0, or an error. */
