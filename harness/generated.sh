@@ -1,7 +1,10 @@
 #!/bin/sh
 # generated.sh [--check] SSMBENCH FILE...: rewrites what stands between
 #     <!-- generated: ARGUMENTS -->   and   <!-- end of generated -->
-# with what `ssmbench ARGUMENTS` prints. With --check, says what is out of date and fails.
+# with what `ssmbench ARGUMENTS` prints, and what stands after
+#     <!-- quoted: FILE RE -->
+# with the lines of FILE that match RE, as they are. With --check, says what is out of date and
+# fails.
 set -eu
 check=
 if [ "$1" = --check ]; then
@@ -11,15 +14,25 @@ fi
 ssmbench=$1
 shift
 status=0
+
+quote() {
+    echo '```'
+    grep -E -- "$2" "$1"
+    echo '```'
+}
+
 for file in "$@"; do
     new=$(mktemp)
     while IFS= read -r line; do
+        command=
         case $line in
-        '<!-- generated: '*' -->')
-            arguments=${line#<!-- generated: }
+        '<!-- generated: '*' -->') command="$ssmbench ${line#<!-- generated: }" ;;
+        '<!-- quoted: '*' -->') command="quote ${line#<!-- quoted: }" ;;
+        esac
+        case $command in
+        ?*)
             printf '%s\n\n' "$line"
-            # shellcheck disable=SC2086
-            eval "$ssmbench ${arguments% -->}" || exit 1
+            eval "${command% -->}" || exit 1
             printf '\n'
             while IFS= read -r line && [ "$line" != '<!-- end of generated -->' ]; do :; done
             printf '%s\n' "$line"
