@@ -47,7 +47,7 @@ NVCCFLAGS := -std=c++17 -O3 -lineinfo -I$(BUILD) -DSSMBENCH_ARCH='"$(ARCH)"' -MM
              -Xcompiler -fPIC,-fopenmp,-Wall,-Wextra,-Wno-missing-field-initializers $(if $(CI),-Werror all-warnings) \
              $(foreach a,$(ARCH),-gencode arch=compute_$a,code=sm_$a) \
              -gencode arch=compute_$(lastword $(ARCH)),code=compute_$(lastword $(ARCH))
-cuda_objects := $(cu_files:%=$(BUILD)/%.o) $(BUILD)/harness/backend_cuda.cu.o
+cuda_objects := $(cu_files:%=$(BUILD)/%.o) $(patsubst %,$(BUILD)/%.o,$(wildcard harness/*.cu))
 CFLAGS    += -DSSMBENCH_CUDA
 LDLIBS    += -L$(dir $(NVCC))../lib64 -lcudart_static -lrt
 endif

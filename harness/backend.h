@@ -36,6 +36,18 @@ struct launch {
     void *workspace;
 };
 
+/* What is known of the latest run, beside its time. */
+struct latest {
+    double clock_mhz; /* of a multiprocessor just before it; 0 where that is not measured */
+    bool queued;      /* whole, before it began; else the host fed it meanwhile */
+};
+
+/* What events or clocks say of nothing, in ms. */
+struct floors {
+    double pair_ms;   /* between two of them */
+    double kernel_ms; /* of an empty kernel; 0 where there are none */
+};
+
 /* Functions that return int return 0 or an error that describe() turns into words. */
 struct backend {
     const char *name;
@@ -60,6 +72,14 @@ struct backend {
     /* Runs once and waits. With `cold`, 2 times the last-level cache is written first. *time_ms is
      * the time between start and end of the run on the backend's clock. */
     int (*run)(const struct launch *launch, bool cold, double *time_ms);
+
+    /* Of the latest run(). NULL: nothing is known. */
+    void (*latest)(struct latest *latest);
+
+    /* `count` runs one behind the other, caches as they leave them; *time_ms is for each. With
+     * `graph` as one CUDA graph: an error where the run cannot be captured. NULL: not there. */
+    int (*batch)(const struct launch *launch, int count, bool graph, double *time_ms);
+    int (*floors)(struct floors *floors); /* NULL: not there */
 
     /* Measures bytes read plus bytes written a second of a large copy, in GB/s (1e9). */
     int (*copy_gbs)(double *gbs);

@@ -1,7 +1,9 @@
 #include "backend.h"
 #include "message.h"
+#include "stats.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <omp.h>
 #include <sched.h>
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 enum { ALIGNMENT = 64, COPY_BYTES = 1 << 28, COPY_ROUNDS = 9, FALLBACK_CACHE = 32 << 20 };
+enum { FLOOR_ROUNDS = 101 };
 
 static double now_ms(void)
 {
@@ -164,6 +167,27 @@ static int run(const struct launch *launch, bool cold, double *time_ms)
     return error;
 }
 
+static int batch(const struct launch *launch, int count, bool graph, double *time_ms)
+{
+    int error = graph ? ENOTSUP : 0;
+    const double start = now_ms();
+    for (int i = 0; i < count && !error; i++)
+        error = launch->variant->run(launch->problem, launch->tensor, launch->workspace, NULL);
+    *time_ms = (now_ms() - start) / count;
+    return error;
+}
+
+static int floors(struct floors *floors)
+{
+    double pair_ms[FLOOR_ROUNDS];
+    for (int i = 0; i < FLOOR_ROUNDS; i++) {
+        const double start = now_ms();
+        pair_ms[i] = now_ms() - start;
+    }
+    *floors = (struct floors){.pair_ms = summarise(pair_ms, FLOOR_ROUNDS).median};
+    return 0;
+}
+
 static int copy_gbs(double *gbs)
 {
     const int64_t count = COPY_BYTES / (int64_t)sizeof(double);
@@ -205,6 +229,8 @@ const struct backend backend_cpu = {
     .download = copy,
     .generate = generate,
     .run = run,
+    .batch = batch,
+    .floors = floors,
     .copy_gbs = copy_gbs,
     .describe = describe,
 };

@@ -2,6 +2,7 @@
 #include "../kernels/device/launch.cuh"
 #include "backend.h"
 #include "fill.h"
+#include "run_cuda.h"
 
 /* cuRAND's Philox, callable on the host too, so that a test can hold it against Random123. */
 #define QUALIFIERS static inline __host__ __device__
@@ -13,7 +14,7 @@
 #include <stdio.h>
 #include <vector>
 
-enum { THREADS = 256, FLUSH_TIMES = 2, COPY_ROUNDS = 21, RANGES = 3 };
+enum { THREADS = 256, COPY_ROUNDS = 21, RANGES = 3 };
 static const size_t COPY_BYTES = (size_t)1 << 30;
 
 #define RETURN_IF_ERROR(call)                                                                      \
@@ -163,36 +164,6 @@ static int generate(void *memory, const struct fill *fill, enum dtype dtype, int
     return cudaDeviceSynchronize();
 }
 
-static int flush_cache(void)
-{
-    static void *flush;
-    const size_t bytes = FLUSH_TIMES * cache_bytes();
-    static int byte;
-    if (!flush)
-        RETURN_IF_ERROR(cudaMalloc(&flush, bytes));
-    return cudaMemsetAsync(flush, ++byte & 0xff, bytes, 0);
-}
-
-static int run(const struct launch *launch, bool cold, double *time_ms)
-{
-    static cudaEvent_t start, stop;
-    float elapsed_ms = 0;
-    *time_ms = 0;
-    if (!start) {
-        RETURN_IF_ERROR(cudaEventCreate(&start));
-        RETURN_IF_ERROR(cudaEventCreate(&stop));
-    }
-    if (cold)
-        RETURN_IF_ERROR(flush_cache());
-    RETURN_IF_ERROR(cudaEventRecord(start, 0));
-    RETURN_IF_ERROR(launch->variant->run(launch->problem, launch->tensor, launch->workspace, NULL));
-    RETURN_IF_ERROR(cudaEventRecord(stop, 0));
-    RETURN_IF_ERROR(cudaDeviceSynchronize());
-    RETURN_IF_ERROR(cudaEventElapsedTime(&elapsed_ms, start, stop));
-    *time_ms = elapsed_ms;
-    return 0;
-}
-
 static int copy_gbs(double *gbs)
 {
     void *from = allocate(COPY_BYTES), *to = allocate(COPY_BYTES);
@@ -266,7 +237,10 @@ extern "C" const struct backend backend_cuda = {
     .upload = upload,
     .download = download,
     .generate = generate,
-    .run = run,
+    .run = cuda_run,
+    .latest = cuda_latest,
+    .batch = cuda_batch,
+    .floors = cuda_floors,
     .copy_gbs = copy_gbs,
     .describe = describe,
     .profile_begin = profile_begin,

@@ -69,7 +69,9 @@ void perform_tell(struct campaign *c, const struct row *row, const struct outcom
                               .difference = outcome->difference,
                               .s_per_flop =
                                   outcome->run_s / row->item->op->cost(row->item->problem).flops};
-    report->write_failed = !results_append(&c->results, json, &message);
+    report->write_failed =
+        !results_append(&c->results, json, &message) ||
+        (outcome->timed && !results_append_samples(&c->results, json, &outcome->timing, &message));
     json_decref(json);
     if (report->write_failed)
         complain(EXIT_BAD_INPUT, "%s", message.text);

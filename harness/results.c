@@ -66,32 +66,61 @@ bool results_open(struct results *results, const char *path, struct message *mes
     return false;
 }
 
-bool results_append(struct results *results, const json_t *row, struct message *message)
+/* Appends `json` as a line in one write, and waits until it is on the disk. */
+static bool append_line(int file, const json_t *json)
 {
-    if (results->file < 0)
-        return true;
-    char *text = json_dumps(row, JSON_COMPACT | JSON_REAL_PRECISION(7));
+    char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(7));
     if (!text)
-        return refuse(message, "%s: a row could not be written as JSON", results->path);
+        return false;
     const size_t length = strlen(text);
     text[length] = '\n';
     size_t written = 0;
     while (written < length + 1) {
-        const ssize_t count = write(results->file, text + written, length + 1 - written);
+        const ssize_t count = write(file, text + written, length + 1 - written);
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0)
             break;
         written += (size_t)count;
     }
-    const bool good = written == length + 1 && (!fdatasync(results->file) || errno == EINVAL);
     free(text);
-    return good || refuse(message, "%s: %s: expected room for a row; the rows before it are kept",
-                          results->path, strerror(errno));
+    return written == length + 1 && (!fdatasync(file) || errno == EINVAL);
 }
 
-/* A number, or null when it is not finite. */
-static json_t *number(double value)
+bool results_append(struct results *results, const json_t *row, struct message *message)
+{
+    return results->file < 0 || append_line(results->file, row) ||
+           refuse(message, "%s: %s: expected room for a row; the rows before it are kept",
+                  results->path, strerror(errno));
+}
+
+bool results_append_samples(const struct results *results, const json_t *row,
+                            const struct timing *timing, struct message *message)
+{
+    static const char *const keys[] = {"date",    "commit", "op",   "variant",
+                                       "backend", "suite",  "case", NULL};
+    char path[4096];
+    if (results->file < 0)
+        return true;
+    const size_t length = strlen(results->path);
+    const bool ends = length > 6 && !strcmp(results->path + length - 6, ".jsonl");
+    snprintf(path, sizeof path, "%.*s.samples", (int)(ends ? length - 6 : length), results->path);
+    json_t *line = json_object();
+    for (int i = 0; keys[i]; i++)
+        json_object_set(line, keys[i], json_object_get(row, keys[i]));
+    results_samples(line, timing);
+    const int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    const bool good = file >= 0 && append_line(file, line);
+    if (!good)
+        refuse(message, "%s: %s: expected room for the samples of a row, which is kept", path,
+               strerror(errno));
+    if (file >= 0)
+        close(file);
+    json_decref(line);
+    return good;
+}
+
+json_t *results_json(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
 }
@@ -99,13 +128,13 @@ static json_t *number(double value)
 /* A whole number, as far as JSON integers go. */
 static json_t *whole(double value)
 {
-    return value < 1e18 ? json_integer((json_int_t)value) : number(value);
+    return value < 1e18 ? json_integer((json_int_t)value) : results_json(value);
 }
 
-static void set_known(json_t *object, const char *key, double value)
+void results_set_known(json_t *object, const char *key, double value)
 {
     if (value > 0)
-        json_object_set_new(object, key, number(value));
+        json_object_set_new(object, key, results_json(value));
 }
 
 json_t *results_machine(const struct backend *backend, double copy_gbs)
@@ -123,12 +152,12 @@ json_t *results_machine(const struct backend *backend, double copy_gbs)
         json_object_set_new(object, "ecc", json_string(m.ecc));
         json_object_set_new(object, "multiprocessors", json_integer(m.units));
     }
-    set_known(object, "clock_mhz", m.clock_mhz);
-    set_known(object, "clock_max_mhz", m.clock_max_mhz);
-    set_known(object, "power_cap_w", m.power_cap_w);
-    set_known(object, "memory_gb", m.memory_bytes * 1e-9);
-    set_known(object, "cache_mb", m.cache_bytes * 1e-6);
-    set_known(object, "copy_gbs", copy_gbs);
+    results_set_known(object, "clock_mhz", m.clock_mhz);
+    results_set_known(object, "clock_max_mhz", m.clock_max_mhz);
+    results_set_known(object, "power_cap_w", m.power_cap_w);
+    results_set_known(object, "memory_gb", m.memory_bytes * 1e-9);
+    results_set_known(object, "cache_mb", m.cache_bytes * 1e-6);
+    results_set_known(object, "copy_gbs", copy_gbs);
     return object;
 }
 
@@ -168,37 +197,15 @@ static json_t *check_json(const struct test_case *item, const struct outcome *ou
     item->op->tensors(item->problem, tensor);
     for (int i = 0; i < item->op->tensor_count; i++)
         if (tensor[i].output && tensor[i].present)
-            json_object_set_new(errors, tensor[i].name, number(outcome->tensor_error[i]));
-    json_object_set_new(check, "error", number(outcome->error));
+            json_object_set_new(errors, tensor[i].name, results_json(outcome->tensor_error[i]));
+    json_object_set_new(check, "error", results_json(outcome->error));
     json_object_set_new(check, "errors", errors);
-    json_object_set_new(check, "run_s", number(outcome->run_s));
+    json_object_set_new(check, "run_s", results_json(outcome->run_s));
     if (outcome->other) {
         json_object_set_new(check, "other", json_string(outcome->other));
-        json_object_set_new(check, "difference", number(outcome->difference));
+        json_object_set_new(check, "difference", results_json(outcome->difference));
     }
     return check;
-}
-
-static json_t *time_json(const struct timing *timing)
-{
-    const struct summary *s = &timing->summary;
-    json_t *samples = json_array();
-    for (int i = 0; i < s->count; i++)
-        json_array_append_new(samples, json_real(timing->sample_ms[i]));
-    json_t *time = json_pack("{s:i, s:s, s:s, s:s}", "count", s->count, "cache", "cold", "warmup",
-                             timing->warmup, "stop", timing->stop);
-    json_object_set_new(time, "min_ms", number(s->min));
-    json_object_set_new(time, "q1_ms", number(s->q1));
-    json_object_set_new(time, "median_ms", number(s->median));
-    json_object_set_new(time, "q3_ms", number(s->q3));
-    json_object_set_new(time, "max_ms", number(s->max));
-    json_object_set_new(time, "low_ms", number(s->low));
-    json_object_set_new(time, "high_ms", number(s->high));
-    if (s->count <= 60)
-        json_object_set_new(time, "samples_ms", samples);
-    else
-        json_decref(samples);
-    return time;
 }
 
 /* What each part took and how wrong its outputs were, and how long the runs took that told. */
@@ -210,11 +217,11 @@ static json_t *parts_json(const struct operation *op, const struct outcome *outc
         for (int i = 0; i < op->tensor_count; i++)
             if (op->part_of(i) == part)
                 error = fmax(error, outcome->tensor_error[i]);
-        json_t *one =
-            json_pack("{s:o, s:o}", "ms", number(outcome->part_ms[part]), "error", number(error));
+        json_t *one = json_pack("{s:o, s:o}", "ms", results_json(outcome->part_ms[part]), "error",
+                                results_json(error));
         json_object_set_new(parts, op->parts[part], one);
     }
-    json_object_set_new(parts, "whole_ms", number(outcome->parts_whole_ms));
+    json_object_set_new(parts, "whole_ms", results_json(outcome->parts_whole_ms));
     json_object_set_new(parts, "runs", json_integer(outcome->part_runs));
     return parts;
 }
@@ -245,9 +252,9 @@ json_t *results_row(const char *verb, const struct test_case *item, const struct
     if (outcome->timed) {
         const double gbs = cost.bytes / outcome->timing.summary.median * 1e-6;
         const double copy = json_number_value(json_object_get(machine, "copy_gbs"));
-        json_object_set_new(row, "time", time_json(&outcome->timing));
-        json_object_set_new(row, "gbs", number(gbs));
-        json_object_set_new(row, "copy_fraction", number(copy > 0 ? gbs / copy : NAN));
+        json_object_set_new(row, "time", results_time(&outcome->timing));
+        json_object_set_new(row, "gbs", results_json(gbs));
+        json_object_set_new(row, "copy_fraction", results_json(copy > 0 ? gbs / copy : NAN));
         if (item->op->parts)
             json_object_set_new(row, "parts", parts_json(item->op, outcome));
     }

@@ -19,6 +19,10 @@ bool results_open(struct results *results, const char *path, struct message *mes
 /* Appends the row in one write and waits until it is on the disk. */
 bool results_append(struct results *results, const json_t *row, struct message *message);
 
+/* Appends the samples of a row to the file beside: PATH with .samples in the place of .jsonl. */
+bool results_append_samples(const struct results *results, const json_t *row,
+                            const struct timing *timing, struct message *message);
+
 void results_close(struct results *results);
 
 /* What all rows of one backend in one run share: machine, build, measured roof. */
@@ -27,6 +31,14 @@ json_t *results_machine(const struct backend *backend, double copy_gbs);
 /* The row of an outcome. `verb` is the word of the command that repeats it. */
 json_t *results_row(const char *verb, const struct test_case *item, const struct entry *entry,
                     const json_t *machine, const struct outcome *outcome);
+
+/* The `time` of a row, and all samples with their clocks in a line of the file beside. */
+json_t *results_time(const struct timing *timing);
+void results_samples(json_t *line, const struct timing *timing);
+
+/* A number, or null when it is not finite; and a member with one, unless that is 0 or less. */
+json_t *results_json(double value);
+void results_set_known(json_t *object, const char *key, double value);
 
 /* Sets the compulsory work of a case in its row. */
 void results_cost(json_t *row, const struct test_case *item);

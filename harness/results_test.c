@@ -266,7 +266,18 @@ static json_t *make_row(enum status status, struct outcome *outcome)
     struct test_case item = {"suite", "name/length=5", "a reason", op, problem_new(op)};
     json_t *machine = json_pack("{s:s, s:f}", "name", "a machine", "copy_gbs", 2.0);
     outcome->status = status;
-    outcome->timing = (struct timing){summarise(sample, 3), sample, "steady", "interval"};
+    static double clock_mhz[] = {1980, 1700, 1980};
+    outcome->timing = (struct timing){
+        .summary = summarise(sample, 3),
+        .sample_ms = sample,
+        .clock_mhz = clock_mhz,
+        .warmup = "steady",
+        .stop = "interval",
+        .tick_ms = 1,
+        .median_mhz = 1980,
+        .slow = 1,
+        .looked_at = 2,
+        .aside = {.warm_ms = 2.5, .batch_ms = 2.25, .runs = 7, .floors = {.pair_ms = 0.5}}};
     outcome->timed = status == STATUS_PASS;
     json_t *row = results_row("bench", &item, &ENTRIES[0], machine, outcome);
     json_decref(machine);
@@ -290,6 +301,17 @@ Test(results, a_row_says_what_was_measured)
     cr_assert(isnan(results_number(row, "time.low_ms")));
     cr_assert(eq(sz, json_array_size(results_get(row, "time.samples_ms")), 3));
     cr_assert(eq(str, (char *)results_text(row, "machine.name"), "a machine"));
+    cr_assert(eq(dbl, results_number(row, "time.tick_ms"), 1));
+    cr_assert(eq(dbl, results_number(row, "time.clock_mhz"), 1980));
+    cr_assert(eq(dbl, results_number(row, "time.slow"), 1));
+    cr_assert(eq(dbl, results_number(row, "time.fed"), 0));
+    cr_assert(eq(dbl, results_number(row, "time.looked_at"), 2));
+    cr_assert(eq(dbl, results_number(row, "time.warm_ms"), 2.5));
+    cr_assert(eq(dbl, results_number(row, "time.batch_ms"), 2.25));
+    cr_assert(eq(dbl, results_number(row, "time.batch"), 7));
+    cr_assert(isnan(results_number(row, "time.graph_ms")), "it was not measured");
+    cr_assert(eq(dbl, results_number(row, "time.floor_ms"), 0.5));
+    cr_assert(isnan(results_number(row, "time.floor_kernel_ms")));
 
     /* u, delta, out 64*128; A 64*16; B, C 16*128: 29696 floats in 3 ms. */
     cr_assert(eq(dbl, results_number(row, "bytes"), 4 * 29696));

@@ -2,6 +2,10 @@
 #ifndef SSMBENCH_STATS_H
 #define SSMBENCH_STATS_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct summary {
     int count;
     double min, q1, median, q3, max;
@@ -25,5 +29,9 @@ struct summary summarise(const double sample[], int count);
 
 /* The same with an interval of at least 1 - alpha. */
 struct summary summarise_at(const double sample[], int count, double alpha);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

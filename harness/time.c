@@ -3,11 +3,12 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
-enum { WINDOWS = 5, FIRST_LOOK = 30, LEAST = 3, MOST = 7680 };
+enum { WINDOWS = 5, FIRST_LOOK = 30, LEAST = 3, MOST = 7680, SPOTS = 3 };
 static const double WINDOW_MS = 50, STEADY = 0.005, WARMUP_LIMIT_S = 3;
-static const double INTERVAL = 0.005, SAMPLING_LEAST_S = 0.2;
+static const double INTERVAL = 0.005, SAMPLING_LEAST_S = 0.2, SLOW = 0.9;
 
 double now_s(void)
 {
@@ -54,39 +55,112 @@ static bool settled(const double sample[], int count)
     return s.high - s.low <= 2 * INTERVAL * s.median;
 }
 
-int time_launch(const struct backend *backend, const struct launch *launch, double limit_s,
-                const volatile sig_atomic_t *interrupted, struct timing *timing)
+/* Which of the first samples are checked: one of those that there always are, others at random. */
+static void draw_spots(int spot[SPOTS])
 {
-    *timing = (struct timing){.stop = "limit"};
-    int error =
-        warm_up(backend, launch, fmin(WARMUP_LIMIT_S, limit_s / 2), interrupted, &timing->warmup);
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    unsigned short state[3] = {(unsigned short)time.tv_nsec, (unsigned short)(time.tv_nsec >> 16),
+                               (unsigned short)time.tv_sec};
+    for (int i = 0; i < SPOTS; i++)
+        spot[i] = (int)(erand48(state) * (i ? FIRST_LOOK : LEAST));
+}
+
+/* One cold run, as sample `count`. */
+static int take_sample(const struct backend *backend, const struct launch *launch,
+                       const struct spot_check *spot, int count, struct timing *timing)
+{
+    struct latest latest = {.queued = true};
+    if (spot && !spot->before(spot->context))
+        return -2;
+    const int error = backend->run(launch, true, &timing->sample_ms[count]);
     if (error)
         return error;
+    if (backend->latest)
+        backend->latest(&latest);
+    timing->clock_mhz[count] = latest.clock_mhz;
+    timing->fed += !latest.queued;
+    if (spot && !spot->after(spot->context))
+        return -2;
+    timing->looked_at += spot != NULL;
+    return 0;
+}
 
-    double *sample = must_allocate(MOST, sizeof *sample);
+/* Until the median is known, or time is up. */
+static int sample(const struct backend *backend, const struct launch *launch, double limit_s,
+                  const struct spot_check *spot, const volatile sig_atomic_t *interrupted,
+                  struct timing *timing)
+{
     const double start = now_s();
-    int count = 0, look = FIRST_LOOK;
+    int count = 0, look = FIRST_LOOK, spots[SPOTS];
+    draw_spots(spots);
+    timing->stop = "limit";
     while (count < MOST && (count < LEAST || now_s() - start < limit_s)) {
-        error = *interrupted ? -1 : backend->run(launch, true, &sample[count]);
-        if (error) {
-            free(sample);
+        bool looks = false;
+        for (int i = 0; i < SPOTS; i++)
+            looks |= spots[i] == count;
+        const int error =
+            *interrupted ? -1 : take_sample(backend, launch, looks ? spot : NULL, count, timing);
+        if (error)
             return error;
-        }
         if (++count != look)
             continue;
         look *= 2;
-        if (now_s() - start >= SAMPLING_LEAST_S && settled(sample, count)) {
+        if (now_s() - start >= SAMPLING_LEAST_S && settled(timing->sample_ms, count)) {
             timing->stop = "interval";
             break;
         }
     }
-    timing->sample_ms = sample;
-    timing->summary = summarise(sample, count);
+    timing->summary = summarise(timing->sample_ms, count);
+    return 0;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const double one = *(const double *)a, other = *(const double *)b;
+    return (one > other) - (one < other);
+}
+
+/* The smallest step between samples; 0 when all are the same. */
+static double grain(const double sample[], int count)
+{
+    double least = INFINITY, *const sorted = must_allocate((size_t)count, sizeof *sorted);
+    memcpy(sorted, sample, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, compare_numbers);
+    for (int i = 1; i < count; i++)
+        if (sorted[i] > sorted[i - 1])
+            least = fmin(least, sorted[i] - sorted[i - 1]);
+    free(sorted);
+    return isinf(least) ? 0 : least;
+}
+
+int time_launch(const struct backend *backend, const struct launch *launch, double limit_s,
+                const struct spot_check *spot, const volatile sig_atomic_t *interrupted,
+                struct timing *timing)
+{
+    *timing = (struct timing){.sample_ms = must_allocate(MOST, sizeof(double)),
+                              .clock_mhz = must_allocate(MOST, sizeof(double))};
+    int error =
+        warm_up(backend, launch, fmin(WARMUP_LIMIT_S, limit_s / 2), interrupted, &timing->warmup);
+    if (!error)
+        error = sample(backend, launch, limit_s, spot, interrupted, timing);
+    if (!error)
+        error = aside_measure(backend, launch, timing->summary.median, interrupted, &timing->aside);
+    if (error) {
+        timing_free(timing);
+        return error;
+    }
+    const int count = timing->summary.count;
+    timing->tick_ms = grain(timing->sample_ms, count);
+    timing->median_mhz = summarise(timing->clock_mhz, count).median;
+    for (int i = 0; i < count; i++)
+        timing->slow += timing->clock_mhz[i] < SLOW * timing->median_mhz;
     return 0;
 }
 
 void timing_free(struct timing *timing)
 {
     free(timing->sample_ms);
+    free(timing->clock_mhz);
     *timing = (struct timing){0};
 }

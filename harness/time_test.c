@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { AN_ERROR = 42, NEVER = 1 << 30 };
@@ -30,7 +31,16 @@ static int run(const struct launch *launch, bool cold, double *time_ms)
     return number == (cold ? script.fail_cold : script.fail_warm) ? AN_ERROR : 0;
 }
 
+/* Every tenth cold run is at a low clock; every fifth is fed by the host. */
+static void latest(struct latest *latest)
+{
+    latest->clock_mhz = script.cold % 10 == 5 ? 1000 : 2000;
+    latest->queued = script.cold % 5 != 0;
+}
+
 static const struct backend scripted = {.name = "scripted", .timed = true, .run = run};
+static const struct backend clocked = {
+    .name = "clocked", .timed = true, .run = run, .latest = latest};
 
 static double constant(int number)
 {
@@ -74,7 +84,7 @@ TestSuite(timer, .init = set_script);
 static int time_scripted(double limit_s, struct timing *timing)
 {
     const struct launch launch = {0};
-    return time_launch(&scripted, &launch, limit_s, &interrupted, timing);
+    return time_launch(&scripted, &launch, limit_s, NULL, &interrupted, timing);
 }
 
 Test(timer, constant_times_stop_by_the_interval)
@@ -149,6 +159,91 @@ Test(timer, three_samples_at_least)
     cr_assert(eq(int, timing.summary.count, 3));
     cr_assert(eq(str, (char *)timing.stop, "limit"));
     timing_free(&timing);
+}
+
+Test(timer, slow_samples_are_counted_and_kept)
+{
+    struct timing timing;
+    const struct launch launch = {0};
+    cr_assert(eq(int, time_launch(&clocked, &launch, 20, NULL, &interrupted, &timing), 0));
+    int slow = 0, fed = 0;
+    for (int i = 0; i < timing.summary.count; i++) {
+        cr_assert(eq(dbl, timing.clock_mhz[i], (i + 1) % 10 == 5 ? 1000 : 2000));
+        slow += (i + 1) % 10 == 5;
+        fed += (i + 1) % 5 == 0;
+    }
+    cr_assert(ge(int, slow, 3));
+    cr_assert(eq(int, timing.slow, slow));
+    cr_assert(eq(int, timing.fed, fed));
+    cr_assert(eq(dbl, timing.median_mhz, 2000));
+    timing_free(&timing);
+}
+
+Test(timer, the_grain_is_the_smallest_step)
+{
+    struct timing timing;
+    script.cold_ms = alternating;
+    cr_assert(eq(int, time_scripted(0.3, &timing), 0));
+    cr_assert(eq(dbl, timing.tick_ms, 1));
+    timing_free(&timing);
+    set_script();
+    cr_assert(eq(int, time_scripted(0.3, &timing), 0));
+    cr_assert(eq(dbl, timing.tick_ms, 0), "all samples are the same");
+    timing_free(&timing);
+}
+
+/* A spot check that says no at the `bad`-th look. */
+static struct {
+    int before, after, bad, cold_before;
+} looks;
+
+static bool look_before(void *context)
+{
+    (void)context;
+    looks.cold_before = script.cold;
+    looks.before++;
+    return true;
+}
+
+static bool look_after(void *context)
+{
+    (void)context;
+    cr_assert(eq(int, script.cold, looks.cold_before + 1), "one sample between the two");
+    return ++looks.after != looks.bad;
+}
+
+static int time_looked_at(int bad, struct timing *timing)
+{
+    const struct launch launch = {0};
+    const struct spot_check spot = {look_before, look_after, NULL};
+    memset(&looks, 0, sizeof looks);
+    looks.bad = bad;
+    return time_launch(&scripted, &launch, 0.3, &spot, &interrupted, timing);
+}
+
+Test(timer, a_few_samples_are_looked_at)
+{
+    struct timing timing;
+    cr_assert(eq(int, time_looked_at(0, &timing), 0));
+    cr_assert(ge(int, timing.looked_at, 1));
+    cr_assert(le(int, timing.looked_at, 3));
+    cr_assert(eq(int, looks.before, timing.looked_at));
+    cr_assert(eq(int, looks.after, timing.looked_at));
+    timing_free(&timing);
+    for (int i = 0; i < 3; i++) {
+        script.cold_us = 150000; /* no more samples than there always are */
+        cr_assert(eq(int, time_looked_at(0, &timing), 0));
+        cr_assert(ge(int, timing.looked_at, 1));
+        timing_free(&timing);
+    }
+}
+
+Test(timer, a_sample_that_is_not_right_ends_it)
+{
+    struct timing timing;
+    cr_assert(eq(int, time_looked_at(1, &timing), -2));
+    cr_assert(eq(ptr, timing.sample_ms, NULL));
+    cr_assert(eq(int, timing.summary.count, 0));
 }
 
 static void assert_ends_with(int status)

@@ -130,16 +130,24 @@ static bool place_inputs(struct trial *trial)
     return true;
 }
 
-/* Runs once from outputs and workspace full of 0xFF. */
-static bool run_poisoned(struct trial *trial, double *wall_s)
+/* Fills outputs and workspace with 0xFF. */
+static bool poison(struct trial *trial)
 {
-    double time_ms;
     for (int i = 0; i <= MAX_TENSORS; i++)
         if (trial->buffer[i].base && (i == MAX_TENSORS || trial->prepared->tensor[i].output) &&
             !works(trial,
                    trial->backend->set(trial->buffer[i].data, POISON, trial->buffer[i].bytes),
                    "fill"))
             return false;
+    return true;
+}
+
+/* Runs once from poisoned outputs. */
+static bool run_poisoned(struct trial *trial, double *wall_s)
+{
+    double time_ms;
+    if (!poison(trial))
+        return false;
     const double start = now_s();
     const bool good = works(trial, trial->backend->run(&trial->launch, false, &time_ms), "run");
     *wall_s = now_s() - start;
@@ -239,16 +247,27 @@ struct sampling {
     const volatile sig_atomic_t *interrupted;
 };
 
+static bool spot_before(void *context)
+{
+    return poison(context);
+}
+
+static bool spot_after(void *context)
+{
+    return outputs_same(context, "after a timed run");
+}
+
 /* Times the launch, and its parts if it has any. False when interrupted. */
 static bool measure(struct trial *trial, const void *context)
 {
     const struct sampling *sampling = context;
     const struct operation *op = trial->prepared->item->op;
     struct outcome *o = trial->outcome;
-    int error = time_launch(trial->backend, &trial->launch, sampling->limit_s,
+    const struct spot_check spot = {spot_before, spot_after, trial};
+    int error = time_launch(trial->backend, &trial->launch, sampling->limit_s, &spot,
                             sampling->interrupted, &o->timing);
-    if (error == -1)
-        return false;
+    if (error < 0)
+        return error != -1;
     o->part_runs = o->timing.summary.median < LONG_RUN_MS ? PART_RUNS : 1;
     if (!error && op->parts)
         error = parts_measure(trial->backend, op, &trial->launch, o->part_runs, o->part_ms,
