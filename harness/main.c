@@ -91,8 +91,8 @@ static int audio_check_verb(struct arguments *a)
 }
 
 /* The kinds of table. */
-static const char *const TABLES[] = {"speedup",  "roof",    "step", "error", "summary",
-                                     "slowdown", "machine", "rows", "stale", NULL};
+static const char *const TABLES[] = {"speedup",  "roof",    "times", "step",  "error", "summary",
+                                     "slowdown", "machine", "rows",  "stale", NULL};
 
 static int table_verb(struct arguments *a)
 {
@@ -131,9 +131,10 @@ static const struct verb {
      "Exit "
      "status as for verify."},
     {"table", table_verb, TABLE_OPTIONS,
-     "speedup|roof|step|error|summary|slowdown|machine|rows|stale RESULTS.jsonl...",
+     "speedup|roof|times|step|error|summary|slowdown|machine|rows|stale RESULTS.jsonl...",
      "Prints a table of result rows: times and speedups, the same with the share of the copy "
-     "bandwidth, what a training step costs, errors, what passed, how much slower simt is than "
+     "bandwidth, the five times of each side by side, what a training step costs, errors, what "
+     "passed, how much slower simt is than "
      "cpu, what the machine was, each row with the command that repeats it, or which rows are "
      "older "
      "than their variant's sources."},

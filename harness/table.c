@@ -277,6 +277,8 @@ int table_print(const char *kind, char *const *files, const char *op, const char
         status = table_step(rows, format);
     else if (!strcmp(kind, "error"))
         status = table_error(rows, format);
+    else if (!strcmp(kind, "times"))
+        status = table_times(rows, format);
     else if (!strcmp(kind, "slowdown"))
         table_slowdown(rows, format);
     else if (format == GRID_CSV)

@@ -67,6 +67,10 @@ void table_machine(const json_t *rows, enum grid_format format);
 /* Prints a line a row: what came out, and the command that repeats it. */
 void table_each(const json_t *rows, enum grid_format format);
 
+/* Prints the five times of each row side by side, a table for each machine, operation and backend.
+ * Returns the exit status. */
+int table_times(const json_t *rows, enum grid_format format);
+
 /* Prints the errors of every variant, a table for each machine, operation and backend. Returns the
  * exit status. */
 int table_error(const json_t *rows, enum grid_format format);

@@ -111,3 +111,43 @@ Test(table, notes_have_no_markup_of_the_rows)
         "- Median of samples with a cold cache; in brackets, times faster than stepwise. Largest "
         "error of any variant here: 2.5e-07.\n");
 }
+
+/* The same rows with times, of which one lacks most. */
+static void add_times(const char *time)
+{
+    struct message message;
+    struct results results;
+    json_t *one = row("conv1d", "cuda", "PASS", 31);
+    json_object_set_new(one, "time", json_loads(time, 0, NULL));
+    cr_assert(results_open(&results, path, &message), "%s", message.text);
+    cr_assert(results_append(&results, one, &message), "%s", message.text);
+    results_close(&results);
+    json_decref(one);
+}
+
+Test(table, the_five_times_stand_side_by_side)
+{
+    add_times("{\"median_ms\": 2.5, \"min_ms\": 2.25, \"warm_ms\": 1.5, \"batch_ms\": 1.25,"
+              " \"graph_ms\": 1.125, \"floor_ms\": 0.0005, \"floor_kernel_ms\": 0.002,"
+              " \"clock_mhz\": 1980.4, \"count\": 30, \"stop\": \"interval\"}");
+    cr_assert(eq(int, print_table("times", NULL, NULL, GRID_CSV), EXIT_WELL));
+    cr_assert_stdout_eq_str("case,variant,\"cold, median\",\"cold, least\",warm,in a batch,"
+                            "in a graph,clock,\"samples, stop by\"\n"
+                            "a|b,stepwise†,2.500 ms,2.250 ms,1.500 ms,1.250 ms,1.125 ms,"
+                            "1980 MHz,\"30, interval\"\n");
+}
+
+Test(table, a_time_that_was_not_measured_is_an_empty_cell)
+{
+    add_times("{\"median_ms\": 2500, \"min_ms\": 2250, \"count\": 3, \"stop\": \"limit\"}");
+    cr_assert(eq(int, print_table("times", NULL, NULL, GRID_CSV), EXIT_WELL));
+    cr_assert_stdout_eq_str("case,variant,\"cold, median\",\"cold, least\",warm,in a batch,"
+                            "in a graph,clock,\"samples, stop by\"\n"
+                            "a|b,stepwise†,2.50 s,2.25 s,,,,,\"3, limit\"\n");
+}
+
+Test(table, without_a_time_there_are_no_five)
+{
+    cr_assert(eq(int, print_table("times", NULL, NULL, GRID_TEXT), EXIT_NOTHING_MATCHED));
+    cr_assert_stderr_eq_str("ssmbench: no row with a time: expected rows that `bench` made\n");
+}
