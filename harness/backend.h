@@ -25,6 +25,15 @@ struct machine {
     double cache_bytes;  /* of the last level: L2, or the largest CPU cache */
 };
 
+/* What bounds a run, in 1e9 a second; what is not known is 0. Measured in this run on this machine:
+ * bytes, read plus written, of a large copy; bytes read from the last-level cache and from the
+ * shared memories of a GPU; flops of fused multiply-adds in f32, two each; exponentials. Then the
+ * peaks of its data sheet. */
+struct roofs {
+    double copy_gbs, cache_gbs, shared_gbs, fma_gflops, ex2_gops;
+    double dram_peak_gbs, shared_peak_gbs, fma_peak_gflops, ex2_peak_gops;
+};
+
 /* The NVTX domain of the ranges that profile_begin() opens. */
 #define PROFILE_DOMAIN "ssmbench"
 
@@ -81,8 +90,8 @@ struct backend {
     int (*batch)(const struct launch *launch, int count, bool graph, double *time_ms);
     int (*floors)(struct floors *floors); /* NULL: not there */
 
-    /* Measures bytes read plus bytes written a second of a large copy, in GB/s (1e9). */
-    int (*copy_gbs)(double *gbs);
+    /* Measures the roofs, in about half a second. NULL when not `timed`. */
+    int (*roofs)(struct roofs *roofs);
 
     const char *(*describe)(int error);
 
@@ -92,6 +101,9 @@ struct backend {
     int (*profile_begin)(const char *op, const char *variant, const char *item);
     int (*profile_end)(void);
 };
+
+int roofs_cpu(struct roofs *roofs);
+int roofs_cuda(struct roofs *roofs);
 
 extern const struct backend backend_cpu, backend_cuda, backend_simt;
 

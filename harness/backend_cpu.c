@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <omp.h>
 #include <sched.h>
 #include <stdio.h>
@@ -12,8 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ALIGNMENT = 64, COPY_BYTES = 1 << 28, COPY_ROUNDS = 9, FALLBACK_CACHE = 32 << 20 };
-enum { FLOOR_ROUNDS = 101 };
+enum { ALIGNMENT = 64, FALLBACK_CACHE = 32 << 20, FLOOR_ROUNDS = 101 };
 
 static double now_ms(void)
 {
@@ -188,28 +186,6 @@ static int floors(struct floors *floors)
     return 0;
 }
 
-static int copy_gbs(double *gbs)
-{
-    const int64_t count = COPY_BYTES / (int64_t)sizeof(double);
-    double *from = allocate(COPY_BYTES), *to = allocate(COPY_BYTES), best = INFINITY;
-    *gbs = 0;
-    if (from && to) {
-        set(from, 1, COPY_BYTES);
-        set(to, 2, COPY_BYTES);
-        for (int round = 0; round < COPY_ROUNDS; round++) {
-            const double start = now_ms();
-#pragma omp parallel for
-            for (int64_t i = 0; i < count; i++)
-                to[i] = from[i];
-            best = fmin(best, now_ms() - start);
-        }
-        *gbs = 2.0 * COPY_BYTES / best * 1e-6;
-    }
-    free(from);
-    free(to);
-    return 0;
-}
-
 static const char *describe(int error)
 {
     return strerror(error);
@@ -231,6 +207,6 @@ const struct backend backend_cpu = {
     .run = run,
     .batch = batch,
     .floors = floors,
-    .copy_gbs = copy_gbs,
+    .roofs = roofs_cpu,
     .describe = describe,
 };

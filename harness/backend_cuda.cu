@@ -8,14 +8,11 @@
 #define QUALIFIERS static inline __host__ __device__
 #include <curand_philox4x32_x.h>
 
-#include <algorithm>
 #include <cuda_profiler_api.h>
 #include <nvtx3/nvToolsExt.h>
 #include <stdio.h>
-#include <vector>
 
-enum { THREADS = 256, COPY_ROUNDS = 21, RANGES = 3 };
-static const size_t COPY_BYTES = (size_t)1 << 30;
+enum { THREADS = 256, RANGES = 3 };
 
 #define RETURN_IF_ERROR(call)                                                                      \
     do {                                                                                           \
@@ -164,30 +161,6 @@ static int generate(void *memory, const struct fill *fill, enum dtype dtype, int
     return cudaDeviceSynchronize();
 }
 
-static int copy_gbs(double *gbs)
-{
-    void *from = allocate(COPY_BYTES), *to = allocate(COPY_BYTES);
-    std::vector<float> time_ms(COPY_ROUNDS);
-    int error = from && to ? 0 : (int)cudaErrorMemoryAllocation;
-    cudaEvent_t start = NULL, stop = NULL;
-    if (!error)
-        error = cudaEventCreate(&start) || cudaEventCreate(&stop);
-    for (int round = 0; round < COPY_ROUNDS && !error; round++) {
-        cudaEventRecord(start, 0);
-        cudaMemcpyAsync(to, from, COPY_BYTES, cudaMemcpyDeviceToDevice, 0);
-        cudaEventRecord(stop, 0);
-        error = cudaDeviceSynchronize();
-        cudaEventElapsedTime(&time_ms[(size_t)round], start, stop);
-    }
-    std::nth_element(time_ms.begin(), time_ms.begin() + COPY_ROUNDS / 2, time_ms.end());
-    *gbs = error ? 0 : 2.0 * (double)COPY_BYTES / time_ms[COPY_ROUNDS / 2] * 1e-6;
-    cudaEventDestroy(start);
-    cudaEventDestroy(stop);
-    cudaFree(from);
-    cudaFree(to);
-    return error;
-}
-
 static nvtxDomainHandle_t domain(void)
 {
     static nvtxDomainHandle_t handle = nvtxDomainCreateA(PROFILE_DOMAIN);
@@ -241,7 +214,7 @@ extern "C" const struct backend backend_cuda = {
     .latest = cuda_latest,
     .batch = cuda_batch,
     .floors = cuda_floors,
-    .copy_gbs = copy_gbs,
+    .roofs = roofs_cuda,
     .describe = describe,
     .profile_begin = profile_begin,
     .profile_end = profile_end,

@@ -54,7 +54,7 @@ static double weight(const struct test_case *item)
     return cost.flops + 4 * cost.bytes;
 }
 
-/* A backend to be described, and whether its roof is to be measured. */
+/* A backend to be described, and whether its roofs are to be measured. */
 struct machine_question {
     const struct backend *backend;
     bool measured;
@@ -62,10 +62,7 @@ struct machine_question {
 
 static json_t *describe_machine(const struct machine_question *question)
 {
-    double copy_gbs = 0;
-    if (question->measured && question->backend->timed && !question->backend->missing())
-        question->backend->copy_gbs(&copy_gbs);
-    return results_machine(question->backend, copy_gbs);
+    return results_machine(question->backend, question->measured);
 }
 
 static void print_machine(FILE *stream, const void *question)

@@ -162,12 +162,9 @@ int info_print(bool json, bool slug)
         if (!backend->timed)
             continue;
         const char *missing = backend->missing();
-        double copy_gbs = 0;
-        if (!missing && !slug)
-            backend->copy_gbs(&copy_gbs);
         json_object_set_new(all, backend->name,
                             missing ? json_pack("{s:s}", "missing", missing)
-                                    : results_machine(backend, copy_gbs));
+                                    : results_machine(backend, !slug));
     }
     const char *name;
     json_t *machine, *value;

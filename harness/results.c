@@ -1,5 +1,6 @@
 #include "results.h"
 #include "parts.h"
+#include "roofs.h"
 #include "version.h"
 
 #include <errno.h>
@@ -137,9 +138,12 @@ void results_set_known(json_t *object, const char *key, double value)
         json_object_set_new(object, key, results_json(value));
 }
 
-json_t *results_machine(const struct backend *backend, double copy_gbs)
+json_t *results_machine(const struct backend *backend, bool measured)
 {
     struct machine m, host;
+    struct roofs roofs = {0};
+    if (measured && backend->roofs && !backend->missing())
+        backend->roofs(&roofs);
     backend->machine(&m);
     backend_cpu.machine(&host);
     json_t *object = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s}", "name", m.name, "slug", m.slug,
@@ -157,7 +161,7 @@ json_t *results_machine(const struct backend *backend, double copy_gbs)
     results_set_known(object, "power_cap_w", m.power_cap_w);
     results_set_known(object, "memory_gb", m.memory_bytes * 1e-9);
     results_set_known(object, "cache_mb", m.cache_bytes * 1e-6);
-    results_set_known(object, "copy_gbs", copy_gbs);
+    roofs_write(&roofs, object);
     return object;
 }
 
@@ -259,6 +263,7 @@ json_t *results_row(const char *verb, const struct test_case *item, const struct
             json_object_set_new(row, "parts", parts_json(item->op, outcome));
     }
     json_object_set_new(row, "machine", json_deep_copy(machine));
+    roofs_set(row);
     json_object_set_new(row, "repeat", json_string(repeat));
     return row;
 }

@@ -25,8 +25,9 @@ bool results_append_samples(const struct results *results, const json_t *row,
 
 void results_close(struct results *results);
 
-/* What all rows of one backend in one run share: machine, build, measured roof. */
-json_t *results_machine(const struct backend *backend, double copy_gbs);
+/* What all rows of one backend in one run share: machine, build and, when they are to be
+ * `measured` and can be, roofs. */
+json_t *results_machine(const struct backend *backend, bool measured);
 
 /* The row of an outcome. `verb` is the word of the command that repeats it. */
 json_t *results_row(const char *verb, const struct test_case *item, const struct entry *entry,

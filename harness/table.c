@@ -1,5 +1,6 @@
 #include "table.h"
 #include "registry.h"
+#include "roofs.h"
 #include "table_rows.h"
 
 #include <math.h>
@@ -26,7 +27,7 @@ static bool is_wrong(const json_t *row)
     return results_get(row, "time") && strcmp(results_text(row, "check.status"), "PASS");
 }
 
-/* "0.512 ms (8.1×)", or with the percentage of the copy bandwidth, "0.512 ms (8.1×, 93 %)"; of a
+/* "0.512 ms (8.1×)", or with the share of the binding roof, "0.512 ms (8.1×, 93 % of copy)"; of a
  * peer whose outputs are wrong "0.512 ms (8.1×, error 3.0e-05)‡". */
 static void set_time(struct grid *grid, int column, const json_t *row, double base_ms, bool roof)
 {
@@ -42,9 +43,10 @@ static void set_time(struct grid *grid, int column, const json_t *row, double ba
     print_ms(median, text, sizeof text);
     if (!isnan(ratio) && ratio != 1)
         append_ratio(ratio, inside, sizeof inside);
-    if (roof)
-        append(inside, sizeof inside, "%s%.0f %%", inside[0] ? ", " : "",
-               100 * results_number(row, "copy_fraction"));
+    if (roof && results_get(row, "roof")) {
+        append(inside, sizeof inside, "%s", inside[0] ? ", " : "");
+        roofs_append(row, inside, sizeof inside);
+    }
     if (is_wrong(row))
         append(inside, sizeof inside, "%serror %.1e", inside[0] ? ", " : "",
                isnan(error) ? INFINITY : error);
@@ -124,10 +126,10 @@ static void print_notes(const json_t *rows, const json_t *like, bool roof, enum 
     print_left_out(rows, like, format);
     printf("- Median of samples with a cold cache; in brackets, times faster than %s%s.",
            baseline(like),
-           roof
-               ? ", and the bytes of the definition by this time, in percent of the bandwidth of a "
-                 "copy measured in the same run"
-               : "");
+           roof ? ", and what the binding roof takes, in percent of this time: the longest of the "
+                  "definition's bytes at the speed of a copy, its flops at that of fma and its "
+                  "exponentials at that of ex2, as far as these were measured in the same run"
+                : "");
     if (own)
         printf(" Largest error of any variant here: %.1e.", worst);
     putchar('\n');
@@ -212,16 +214,16 @@ static int print_speedups(json_t *rows, bool roof, enum grid_format format)
 
 static void print_speedup_csv(const json_t *rows)
 {
-    static const char *const text[] = {"machine.name", "op",          "variant",   "backend",
-                                       "suite",        "case",        "commit",    "date",
-                                       "keys.dtype",   "keys.layout", "keys.a",    "check.status",
-                                       "grade",        ROWS_BESIDE,   ROWS_COLUMN, NULL};
+    static const char *const text[] = {
+        "machine.name", "op",        "variant",    "backend",     "suite",  "case",
+        "commit",       "date",      "keys.dtype", "keys.layout", "keys.a", "check.status",
+        "grade",        ROWS_BESIDE, ROWS_COLUMN,  "roof.name",   NULL};
     static const char *const value[] = {
-        "keys.batch",  "keys.channels", "keys.length", "keys.state",     "keys.decay",
-        "check.error", "time.min_ms",   "time.q1_ms",  "time.median_ms", "time.q3_ms",
-        "time.low_ms", "time.high_ms",  "gbs",         "copy_fraction",  "workspace_bytes",
-        "bytes",       "flops",         "exps",        "memory_bytes",   "machine.copy_gbs",
-        NULL};
+        "keys.batch",         "keys.channels",    "keys.length", "keys.state",     "keys.decay",
+        "check.error",        "time.min_ms",      "time.q1_ms",  "time.median_ms", "time.q3_ms",
+        "time.low_ms",        "time.high_ms",     "gbs",         "copy_fraction",  "roof.fraction",
+        "machine.fma_gflops", "workspace_bytes",  "bytes",       "flops",          "exps",
+        "memory_bytes",       "machine.copy_gbs", NULL};
     struct grid grid = {0};
     int column = 0, columns = 2;
     for (int i = 0; text[i]; i++)

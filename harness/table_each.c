@@ -1,13 +1,15 @@
 /* Each row, and how to measure it again. */
+#include "roofs.h"
 #include "table_rows.h"
 
 #include <math.h>
 
-enum { VARIANT, SUITE, CASE, OUTCOME, MEDIAN, INTERVAL, ERROR, COMMIT, DATE, COMMAND, COLUMNS };
+enum { VARIANT, SUITE, CASE, OUTCOME, MEDIAN, INTERVAL, ROOF, ERROR, COMMIT, DATE, COMMAND };
+enum { COLUMNS = COMMAND + 1 };
 
 static const char *const HEADING[] = {
-    "variant",           "suite",         "case",   "outcome", "median",
-    "its 95 % interval", "largest error", "commit", "date",    "command",
+    "variant",     "suite",         "case",   "outcome", "median",  "its 95 % interval",
+    "of its roof", "largest error", "commit", "date",    "command",
 };
 
 /* Rows of before there was the option lack the backend, without which simt is not asked for. */
@@ -36,6 +38,9 @@ static void set_measured(struct grid *grid, const json_t *row)
     }
     if (!isnan(low + high))
         grid_set(grid, INTERVAL, "%.4g to %.4g ms", low, high);
+    text[0] = '\0';
+    roofs_append(row, text, sizeof text);
+    grid_set(grid, ROOF, "%s", text);
     if (!isnan(error))
         grid_set(grid, ERROR, "%.1e", error);
 }

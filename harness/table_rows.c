@@ -1,5 +1,6 @@
 #include "table_rows.h"
 #include "filter.h"
+#include "roofs.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ bool rows_is_peer(const json_t *row)
     return !strcmp(results_text(row, "backend"), "peer");
 }
 
-/* Adds ROWS_BESIDE and ROWS_COLUMN. */
+/* Adds ROWS_BESIDE and ROWS_COLUMN, and its roof to a row that lacks it. */
 static void place(json_t *row)
 {
     const bool peer = rows_is_peer(row), on_gpu = results_get(row, "machine.cuda") != NULL;
@@ -27,6 +28,8 @@ static void place(json_t *row)
     json_object_set_new(row, ROWS_BESIDE, json_string(beside));
     json_object_set_new(row, ROWS_COLUMN,
                         json_sprintf("%s%s", results_text(row, "variant"), peer ? "@peer" : ""));
+    if (!results_get(row, "roof"))
+        roofs_set(row);
 }
 
 bool rows_read(json_t *rows, char *const *files, struct message *message)

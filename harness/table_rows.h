@@ -7,9 +7,9 @@
 
 extern const char *const ROWS_STALE_MARK, *const ROWS_WRONG_MARK;
 
-/* Members that rows_read() adds to a row: the backend in whose tables it stands, which for a peer
- * is the one of the device that it ran on; and its column there, "chunked", or
- * "pytorch_eager@peer". */
+/* Members that rows_read() adds to a row, beside the `roof` of those that lack it: the backend in
+ * whose tables it stands, which for a peer is the one of the device that it ran on; and its column
+ * there, "chunked", or "pytorch_eager@peer". */
 #define ROWS_BESIDE "beside"
 #define ROWS_COLUMN "column"
 

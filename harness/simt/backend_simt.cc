@@ -34,7 +34,7 @@ static struct backend make_backend(void)
     backend.missing = missing;
     backend.run = run;
     backend.describe = describe;
-    backend.copy_gbs = NULL;
+    backend.roofs = NULL;
     return backend;
 }
 
