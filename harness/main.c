@@ -128,13 +128,13 @@ static const struct verb {
      "what was asked for, 130 interrupted."},
     {"bench", bench_verb, CAMPAIGN_OPTIONS, "[SUITE...]",
      "Checks, and times what is correct.\vRows go to ssmbench.jsonl unless --out names a file. "
-     "Exit "
-     "status as for verify."},
+     "Beside a time stands the share of the roof that binds it; a time that no run can have is "
+     "IMPOSSIBLE, and a failure. Exit status as for verify."},
     {"table", table_verb, TABLE_OPTIONS,
      "speedup|roof|times|step|error|summary|slowdown|machine|rows|stale RESULTS.jsonl...",
-     "Prints a table of result rows: times and speedups, the same with the share of the copy "
-     "bandwidth, the five times of each side by side, what a training step costs, errors, what "
-     "passed, how much slower simt is than "
+     "Prints a table of result rows: times and speedups, the same with the binding roof and its "
+     "share, the five times of each side by side, what a training step costs, errors, what passed, "
+     "how much slower simt is than "
      "cpu, what the machine was, each row with the command that repeats it, or which rows are "
      "older "
      "than their variant's sources."},
@@ -167,7 +167,9 @@ static const struct verb {
      "export wrote, the second has the outputs by their names, in the case's types. Prints status "
      "and errors as JSON. Exit status: 0 correct, 1 not, 2 not such files."},
     {"info", info_verb, INFO_OPTIONS, "",
-     "Prints this machine, its backends and their copy bandwidth."},
+     "Prints this machine, its backends and their measured roofs.\vRoofs, in 1e9 a second: a copy "
+     "in main memory, reads of the last-level cache and of shared memory, multiply-adds, "
+     "exponentials; of a GPU the peaks of its data sheet, too. docs/measuring.md says how."},
     {"audio-check", audio_check_verb, NO_OPTIONS, "DIR",
      "Prints what a folder of tracks holds, DIR/TRACK/{vocals,drums,bass,other}.wav or .flac, and "
      "what of it the operation audio would use.\vExit status: 0 when at least one track can be "

@@ -1,15 +1,17 @@
 #include "perform.h"
 #include "fit.h"
 #include "interrupt.h"
+#include "least.h"
+#include "roofs.h"
 
 #include <math.h>
 
 /* Runs of a timed row that take as long as one run each: two checks, warm-up, three samples. */
 static const double RUNS_AT_LEAST = 6;
 
-/* The line of a row. Returns where in it the detail begins. */
+/* The line of a row, `json` in the file. Returns where in it the detail begins. */
 static int row_line(const struct test_case *item, const struct entry *entry,
-                    const struct outcome *o, char *line, size_t size)
+                    const struct outcome *o, const json_t *json, char *line, size_t size)
 {
     line[0] = '\0';
     append(line, size, "%-16s %-28s %s/%s", STATUS_NAMES[o->status], entry->full, item->suite,
@@ -21,6 +23,8 @@ static int row_line(const struct test_case *item, const struct entry *entry,
     if (o->timed) {
         const struct summary *s = &o->timing.summary;
         append(line, size, "  %.4g ms [%.4g, %.4g] n=%d", s->median, s->q1, s->q3, s->count);
+        append(line, size, "%s", results_get(json, "roof") ? "  " : "");
+        roofs_append(json, line, size);
     }
     append(line, size, "%s", o->detail[0] ? "  " : "");
     const size_t detail = strlen(line);
@@ -72,11 +76,12 @@ void perform_tell(struct campaign *c, const struct row *row, const struct outcom
     report->write_failed =
         !results_append(&c->results, json, &message) ||
         (outcome->timed && !results_append_samples(&c->results, json, &outcome->timing, &message));
-    json_decref(json);
     if (report->write_failed)
         complain(EXIT_BAD_INPUT, "%s", message.text);
     report->run_s = outcome->run_s;
-    report->detail = row_line(row->item, row->entry, outcome, report->line, sizeof report->line);
+    report->detail =
+        row_line(row->item, row->entry, outcome, json, report->line, sizeof report->line);
+    json_decref(json);
 }
 
 /* Whether no row is to follow one of that status. */
@@ -84,6 +89,17 @@ bool perform_last(const struct campaign *c, enum status status, bool write_faile
 {
     const bool failed = status != STATUS_PASS && status != STATUS_SKIPPED;
     return write_failed || (failed && c->options->fail_fast);
+}
+
+/* Whether a run can take as little as it did. */
+static void judge_time(const struct campaign *c, const struct row *row, struct outcome *outcome)
+{
+    const json_t *machine = perform_machine(c, row->backend);
+    const struct roofs roofs = roofs_read(machine);
+    const double cache_mb = json_number_value(json_object_get(machine, "cache_mb"));
+    const struct least least =
+        least_of(row->item, &roofs, cache_mb > 0 ? 1e6 * cache_mb : INFINITY);
+    least_judge(&least, outcome);
 }
 
 /* One row, in the child. False when interrupted. */
@@ -99,6 +115,7 @@ static bool run_row(struct campaign *c, const struct row *row, struct report *re
         if (interrupted ||
             !trial_run(&c->prepared, row->entry, row->backend, limit_s, &interrupted, &outcome))
             return false;
+        judge_time(c, row, &outcome);
     }
     perform_tell(c, row, &outcome, report);
     timing_free(&outcome.timing);

@@ -47,7 +47,8 @@ static bool is_kept(const struct campaign *c, const struct row *row, const json_
         return kept && !strncmp(results_text(found, "check.detail"), "accepts ", 8);
     if (status == STATUS_PASS && c->options->bench && row->backend->timed)
         return kept && results_get(found, "time");
-    return kept && status != STATUS_CRASH && status != STATUS_TIMEOUT && status != STATUS_COUNT;
+    return kept && status != STATUS_IMPOSSIBLE && status != STATUS_CRASH &&
+           status != STATUS_TIMEOUT && status != STATUS_COUNT;
 }
 
 static void keep(struct campaign *c, const struct row *row, const json_t *found)

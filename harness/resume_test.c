@@ -104,6 +104,7 @@ Test(resume, does_again_what_another_build_or_machine_did_or_what_was_lost)
         {"\"batch\":1", "\"batch\":2"},
         {"\"status\":\"PASS\"", "\"status\":\"CRASH\""},
         {"\"status\":\"PASS\"", "\"status\":\"TIMEOUT\""},
+        {"\"status\":\"PASS\"", "\"status\":\"IMPOSSIBLE\""},
         {"\"compiler\":\"", "\"compiler\":\"x"},
         {"\"case\":\"guide\"", "\"case\":\"guise\""}};
     const int count = sizeof changes / sizeof *changes;

@@ -13,8 +13,8 @@ enum { GUARD = TRIAL_GUARD, POISON = 0xFF, GUARD_BYTE = 0xA5, PIECE = 8 << 20 };
 enum { PART_RUNS = 3, LONG_RUN_MS = 5000 }; /* that tell what parts took; a long run is one */
 
 const char *const STATUS_NAMES[STATUS_COUNT] = {
-    "PASS",   "WRONG", "UNWRITTEN", "OVERRUN", "MUTATED", "NONFINITE", "NONDETERMINISTIC",
-    "FAILED", "CRASH", "TIMEOUT",   "SKIPPED",
+    "PASS",   "WRONG",      "UNWRITTEN", "OVERRUN", "MUTATED", "NONFINITE", "NONDETERMINISTIC",
+    "FAILED", "IMPOSSIBLE", "CRASH",     "TIMEOUT", "SKIPPED",
 };
 
 /* A tensor or the workspace on the backend, between two guards; an offset widens the first one. */

@@ -17,6 +17,7 @@ enum status {
     STATUS_NONFINITE,        /* NaN or infinity where the reference has a number */
     STATUS_NONDETERMINISTIC, /* another run gave other bits */
     STATUS_FAILED,           /* the run itself returned an error */
+    STATUS_IMPOSSIBLE,       /* a sample was shorter than any can be */
     STATUS_CRASH,            /* the process that ran it ended */
     STATUS_TIMEOUT,          /* it took longer than a row may */
     STATUS_SKIPPED,          /* not run, `detail` says why */
