@@ -49,7 +49,7 @@ show_tables() {
     elif [ "$timed" != 0 ]; then
         table_of speedup md "$@"
         echo
-        begin_details "The same with the share of the copy bandwidth"
+        begin_details "The same with the share of the binding roof"
         table_of roof md "$@"
         end_details
     fi

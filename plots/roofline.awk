@@ -19,6 +19,7 @@ drawable() && cell("gbs") > 0 && cell("machine.copy_gbs") > 0 && cell("flops") >
     OF[id, one] = cell("op") SUBSEP one
     extend(INTENSITY_LOW, INTENSITY_HIGH, id, intensity)
     extend(COPY_LOW, COPY_HIGH, id, cell("machine.copy_gbs") + 0)
+    extend(FMA_LOW, FMA_HIGH, id, cell("machine.fma_gflops") + 0)
     note_row(id)
 }
 
@@ -56,7 +57,7 @@ END {
         print "stale = " quoted(stale(id)) "; xtics_of_data = " tics(apart(sorted(INTENSITIES[id]))) > file
         print "variants = " quoted(sorted(VARIANTS[id])) "; styles = " quoted(styles) > file
         print "intensity_low = " INTENSITY_LOW[id] "; intensity_high = " INTENSITY_HIGH[id] > file
-        print "copy_low = " COPY_LOW[id] "; copy_high = " COPY_HIGH[id] > file
+        print "copy_low = " COPY_LOW[id] "; copy_high = " COPY_HIGH[id] "; fma_high = " FMA_HIGH[id] > file
         close(data)
         close(file)
         print id
