@@ -81,6 +81,10 @@ struct backend {
     int (*batch)(const struct launch *launch, int count, bool graph, double *time_ms);
     int (*floors)(struct floors *floors); /* NULL: not there */
 
+    /* Enqueues a wait of so many ticks of the backend's own clock, nanoseconds of a CPU, cycles of
+     * a GPU: see slowed.h. NULL where nothing is timed. */
+    int (*spin)(int64_t ticks, void *stream);
+
     /* Measures bytes read plus bytes written a second of a large copy, in GB/s (1e9). */
     int (*copy_gbs)(double *gbs);
 

@@ -188,6 +188,15 @@ static int floors(struct floors *floors)
     return 0;
 }
 
+static int spin(int64_t ticks, void *stream)
+{
+    (void)stream;
+    const double end = now_ms() + (double)ticks * 1e-6;
+    while (now_ms() < end)
+        ;
+    return 0;
+}
+
 static int copy_gbs(double *gbs)
 {
     const int64_t count = COPY_BYTES / (int64_t)sizeof(double);
@@ -231,6 +240,7 @@ const struct backend backend_cpu = {
     .run = run,
     .batch = batch,
     .floors = floors,
+    .spin = spin,
     .copy_gbs = copy_gbs,
     .describe = describe,
 };

@@ -241,6 +241,7 @@ extern "C" const struct backend backend_cuda = {
     .latest = cuda_latest,
     .batch = cuda_batch,
     .floors = cuda_floors,
+    .spin = cuda_spin,
     .copy_gbs = copy_gbs,
     .describe = describe,
     .profile_begin = profile_begin,
