@@ -91,6 +91,8 @@ static void write_row(const char *run, const char *variant, int trial, double sl
     fclose(file);
 }
 
+#define WHEN ",0123456789abcdef,2026-01-02T03:04:05Z\n"
+
 /* Two kernels, one of them short, in three tables, of which the last one lacks a row. */
 Test(selftest, the_table_counts_tables_and_rows)
 {
@@ -105,11 +107,11 @@ Test(selftest, the_table_counts_tables_and_rows)
     write_row("now", "short", 0, 0.05, "SLOWER", 0.01);
     ssmbench("table selftest %s --format csv", rows);
     cr_assert(eq(int, status, 0), "%s", text);
-    assert_says("m,cuda,0,0.00,tables,2,1,1,1,1,false alarms,50.0,1.3,98.7\n"
-                "m,cuda,0,0.00,kernels under 20 µs,2,0,0,1,1,false alarms,50.0,1.3,98.7\n"
-                "m,cuda,0,0.00,kernels over 20 µs,3,1,1,1,0,false alarms,66.7,9.4,99.2\n"
-                "m,cuda,1,1.10,kernels over 20 µs,2,0,0,1,1,found,50.0,1.3,98.7\n"
-                "m,cuda,5,5.50,kernels under 20 µs,1,0,0,1,0,found,100.0,2.5,100.0\n");
+    assert_says("m,cuda,0,0.00,tables,2,1,1,1,1,false alarms,50.0,1.3,98.7" WHEN
+                "m,cuda,0,0.00,kernels under 20 µs,2,0,0,1,1,false alarms,50.0,1.3,98.7" WHEN
+                "m,cuda,0,0.00,kernels over 20 µs,3,1,1,1,0,false alarms,66.7,9.4,99.2" WHEN
+                "m,cuda,1,1.10,kernels over 20 µs,2,0,0,1,1,found,50.0,1.3,98.7" WHEN
+                "m,cuda,5,5.50,kernels under 20 µs,1,0,0,1,0,found,100.0,2.5,100.0" WHEN);
     ssmbench("table selftest %s --format md", rows);
     assert_says("commit 0123456789, 2026-01-02, 52 rounds; a table is of selscan/slow on c (1 ms), "
                 "selscan/short on c (0.01 ms)");

@@ -121,6 +121,10 @@ static void print_line(struct grid *grid, const json_t *like, double slower, enu
     grid_set(grid, column++, "%.1f", 100.0 * hits / f->count);
     grid_set(grid, column++, "%.1f", 100 * low);
     grid_set(grid, column++, "%.1f", 100 * high);
+    if (grid->columns == column)
+        return;
+    grid_set(grid, column++, "%s", results_text(like, "commit"));
+    grid_set(grid, column, "%s", results_text(like, "date"));
 }
 
 static void print_run(struct grid *grid, const json_t *run)
@@ -173,13 +177,14 @@ void table_selftest(const json_t *rows, enum grid_format format)
     static const char *const heading[] = {"machine",  "backend",    "slower (%)",  "obtained (%)",
                                           "of",       "count",      "SAME",        "FASTER",
                                           "SLOWER",   "UNRESOLVED", "the rate of", "rate (%)",
-                                          "from (%)", "to (%)",     NULL};
+                                          "from (%)", "to (%)",     "commit",      "date"};
+    enum { COLUMNS = sizeof heading / sizeof *heading, IN_CSV_ONLY = 2 };
     struct grid grid = {0};
     json_t *runs = json_array(), *run;
     size_t i;
-    grid_row(&grid, sizeof heading / sizeof *heading - 1);
-    for (i = 0; heading[i]; i++)
-        grid_set(&grid, (int)i, "%s", heading[i]);
+    grid_row(&grid, format == GRID_CSV ? COLUMNS : COLUMNS - IN_CSV_ONLY);
+    for (int column = 0; column < grid.columns; column++)
+        grid_set(&grid, column, "%s", heading[column]);
     for (i = 0; i < json_array_size(rows); i++)
         if (!has_run(runs, json_array_get(rows, i)))
             json_array_append_new(runs, last_run(rows, json_array_get(rows, i)));
