@@ -11,7 +11,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* Trials between two placements: buffers, checks and warm-up are made anew for the next ones. */
 enum { TRIALS_A_PLACE = 20, BASE_RUNS = 21 };
@@ -32,7 +31,7 @@ struct selftest {
     const struct backend *backend;
     struct results results;
     json_t *machine, *rows;
-    char run[32]; /* when it began, which names it */
+    char run[32]; /* the date of the first row, which names the run */
     struct pair *pair;
     int pairs, rounds, trials;
     int first, end; /* trials of the placement in progress */
@@ -62,12 +61,6 @@ static void find_pairs(struct selftest *s)
                 complain(EXIT_WELL, "%s %s/%s is left out: it does not fit in memory twice",
                          ENTRIES[j].full, item->suite, item->name);
         }
-}
-
-static void utc(char *text, size_t size)
-{
-    const time_t now = time(NULL);
-    strftime(text, size, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
 }
 
 /* What comes of a trial. */
@@ -106,6 +99,8 @@ static bool tell(struct selftest *s, const struct result *result)
     json_t *row = results_row("selftest-aa", s->now->item, s->now->entry, s->machine, &outcome);
     for (int i = 0; beside[i]; i++)
         json_object_del(row, beside[i]);
+    if (!s->run[0])
+        append(s->run, sizeof s->run, "%s", results_text(row, "date"));
     json_object_set_new(row, "selftest", result_json(s, result));
     s->write_failed = !results_append(&s->results, row, &message);
     if (s->write_failed)
@@ -125,6 +120,12 @@ static int base_ms(const struct backend *backend, const struct launch *launch, d
     }
     *median_ms = summarise(time_ms, BASE_RUNS).median;
     return 0;
+}
+
+/* Whatever a machine that does other things makes of a tick, a number. */
+static int64_t wait_ticks(double wait_ms, double tick_ms)
+{
+    return (int64_t)fmin(fmax(wait_ms / tick_ms, 0), 1e12);
 }
 
 /* The trials of a placement; slow-downs take turns, so that each meets the same machine. */
@@ -147,7 +148,7 @@ static int use(const struct launch launch[2], void *context)
         struct result r = {.trial = i / SLOWERS, .slower = SLOWER[i % SLOWERS]};
         const struct comparison *c = &r.comparison;
         const double start_s = now_s();
-        slowed[1].ticks = (int64_t)(r.slower * undelayed_ms / tick_ms);
+        slowed[1].ticks = wait_ticks(r.slower * undelayed_ms, tick_ms);
         error = compare_launches(s->backend, both, s->rounds, s->pairs, &r.comparison);
         if (error || interrupted)
             break;
@@ -203,18 +204,23 @@ static enum exit_status place_all(struct selftest *s)
     return status;
 }
 
+bool selftest_alarming(int alarms, int tables)
+{
+    double low, high;
+    rate_interval(alarms, tables, &low, &high);
+    return low > PAIRED_ERROR_RATE;
+}
+
 /* What the rows say; of the tables of equal things also whether there are too many alarms. */
 static enum exit_status conclude(const struct selftest *s)
 {
     int alarms = 0;
-    double low, high;
     putchar('\n');
     table_selftest(s->rows, GRID_TEXT);
     fflush(stdout);
     for (int i = 0; i < s->trials; i++)
         alarms += s->alarm[i];
-    rate_interval(alarms, s->trials, &low, &high);
-    if (!(low <= PAIRED_ERROR_RATE))
+    if (selftest_alarming(alarms, s->trials))
         return complain(EXIT_CHECK_FAILED,
                         "%d of %d tables have a false alarm: expected at most %g %%", alarms,
                         s->trials, 100 * PAIRED_ERROR_RATE);
@@ -255,7 +261,6 @@ static enum exit_status run(struct selftest *s)
     enum exit_status status = plan(s);
     if (status)
         return status;
-    utc(s->run, sizeof s->run);
     s->machine = results_machine(s->backend, 0);
     json_object_del(s->machine, "compiler");
     json_object_del(s->machine, "flags");

@@ -15,4 +15,7 @@ enum { SELFTEST_TRIALS = 100, SELFTEST_TRIALS_MAX = 10000 };
  * doubt, or a variant is not correct. */
 int selftest_run(const struct campaign_options *options, int rounds, int trials);
 
+/* Whether so many tables with a false alarm are beyond doubt (95 %) more than compare promises. */
+bool selftest_alarming(int alarms, int tables);
+
 #endif

@@ -3,6 +3,7 @@
 #include "binary_fixture.h"
 #include "folder_fixture.h"
 #include "results.h"
+#include "selftest.h"
 
 static char rows[FOLDER_PATH];
 
@@ -48,6 +49,14 @@ Test(selftest, writes_a_row_a_trial)
     assert_says(",cpu,0,0.00,tables,2,0,0,0,2,false alarms,0.0,0.0,84.2");
     ssmbench("table rows %s", rows);
     cr_assert(eq(int, status, 3), "trials are in no other table: %s", text);
+}
+
+/* The intervals of 10 and 11 of 100 begin at 4.9 % and 5.6 %. */
+Test(selftest, chance_is_no_alarm)
+{
+    cr_assert(not(selftest_alarming(0, 1)));
+    cr_assert(not(selftest_alarming(10, 100)));
+    cr_assert(selftest_alarming(11, 100));
 }
 
 static const struct refusal {

@@ -15,8 +15,8 @@ struct slowed {
 /* The launch of both; `slowed` has to stay as long as it is used. */
 struct launch slowed_launch(const struct slowed *slowed);
 
-/* How long a tick is, from waits alone of none and of many ticks. Returns 0 or the error of a run.
- */
+/* How long a tick is, from the shortest of waits alone of none and of many ticks. Returns 0 or the
+ * error of a run. */
 int slowed_tick_ms(const struct backend *backend, double *tick_ms);
 
 #endif
