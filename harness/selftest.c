@@ -18,10 +18,11 @@ enum { TRIALS_A_PLACE = 20, BASE_RUNS = 21 };
 static const double SLOWER[] = {0, 0.01, 0.05};
 enum { SLOWERS = sizeof SLOWER / sizeof *SLOWER };
 
-/* A variant on a case. */
+/* A variant on a case. Its launches keep their addresses, by which a backend knows them. */
 struct pair {
     const struct test_case *item;
     const struct entry *entry;
+    struct slowed slowed[2];
 };
 
 struct selftest {
@@ -35,7 +36,7 @@ struct selftest {
     struct pair *pair;
     int pairs, rounds, trials;
     int first, end; /* trials of the placement in progress */
-    const struct pair *now;
+    struct pair *now;
     char *alarm; /* of each trial without a slow-down, over all pairs: whether there was one */
     bool write_failed;
 };
@@ -56,7 +57,7 @@ static void find_pairs(struct selftest *s)
                 (variant->accepts && variant->accepts(item->problem)))
                 continue;
             if (bytes_fit(backend, 2 * trial_bytes(item, variant), prepare_bytes(item)))
-                s->pair[s->pairs++] = (struct pair){item, &ENTRIES[j]};
+                s->pair[s->pairs++] = (struct pair){.item = item, .entry = &ENTRIES[j]};
             else
                 complain(EXIT_WELL, "%s %s/%s is left out: it does not fit in memory twice",
                          ENTRIES[j].full, item->suite, item->name);
@@ -132,7 +133,7 @@ static int64_t wait_ticks(double wait_ms, double tick_ms)
 static int use(const struct launch launch[2], void *context)
 {
     struct selftest *s = context;
-    struct slowed slowed[2];
+    struct slowed *const slowed = s->now->slowed;
     struct launch both[2];
     double tick_ms, undelayed_ms;
     for (int side = 0; side < 2; side++) {
