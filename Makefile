@@ -5,6 +5,7 @@ SUITE    := speedup
 BUDGET   := 200
 SECONDS  := 600
 FUZZ     := safetensors cases
+SELFTEST := selscan/(chunked|lookback|simd)|conv1d/(vectorized|simd)
 PACKAGES := build-essential git clang-format libcriterion-dev libinih-dev libjansson-dev librandom123-dev \
             libkissfft-dev libsndfile1-dev gnuplot-nox cmark-gfm python3-numpy
 
@@ -63,7 +64,7 @@ export MUTANT_OBJECTS := $(objects)
 
 generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc version.h)
 
-.PHONY: all deps verify bench table plots report profile compare readme record test sanitize race fuzz mutants lint format bundle clean help FORCE
+.PHONY: all deps verify bench table plots report profile compare selftest-aa readme record test sanitize race fuzz mutants lint format bundle clean help FORCE
 
 all: $(BUILD)/ssmbench $(if $(SANITIZE)$(RACE),,$(BUILD)/libssmbench.so) ## build build/ssmbench and libssmbench.so: CPU variants, and CUDA ones where nvcc is
 	$(if $(NVCC)$(SANITIZE)$(RACE),,@echo "ssmbench: no nvcc on the PATH: built for the CPU only")
@@ -90,6 +91,11 @@ profile: all ## profile one variant on one case: make profile VARIANT=selscan/ch
 
 compare: all ## which of two variants is faster: make compare A=selscan/chunked B=selscan/blelloch SUITE=speedup
 	$(BUILD)/ssmbench compare '$(value A)' '$(value B)' $(SUITE) $(if $(CASE),--case '$(value CASE)')
+
+selftest-aa: all ## how far compare can be believed: make selftest-aa TRIALS=100 VARIANT=chunked RESULTS=results/MACHINE
+	out=$(or $(RESULTS),results/$$($(BUILD)/ssmbench info --slug))/selftest-aa.jsonl; rm -f "$$out"; \
+	$(BUILD)/ssmbench selftest-aa --variant '$(or $(value VARIANT),$(SELFTEST))' $(if $(CASE),--case '$(value CASE)') \
+	$(if $(TRIALS),--trials $(TRIALS)) --out "$$out"
 
 report: all ## all that the rows in RESULTS (default: results) say, as build/report/report.html and .md
 	@plots/report.sh $(BUILD)/ssmbench $(or $(RESULTS),results) $(BUILD)/report
@@ -149,7 +155,7 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 help: ## print this
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
 
 $(BUILD)/ssmbench: $(objects)
 	@echo "link $@"; $(CC) -o $@ $^ $(LDLIBS)

@@ -2,6 +2,7 @@
 #include "compare.h"
 #include "profile.h"
 #include "profiler.h"
+#include "selftest.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -25,6 +26,7 @@ enum {
     KEY_RESUME,
     KEY_JUNIT,
     KEY_ROUNDS,
+    KEY_TRIALS,
     KEY_IN_PROCESS,
     KEY_TOOL,
     KEY_LAUNCHES
@@ -52,6 +54,16 @@ const struct argp_option COMPARE_OPTIONS[] = {
     {"case", KEY_CASE, "RE", 0, "only cases whose name matches", 0},
     {"backend", KEY_BACKEND, "LIST", 0, "of cpu, cuda, with commas; else both", 0},
     {"rounds", KEY_ROUNDS, "N", 0, "of A B B A on each case; else 52", 0},
+    {0},
+};
+const struct argp_option SELFTEST_OPTIONS[] = {
+    {"op", KEY_OP, "RE", 0, "only operations that match this extended regular expression", 0},
+    {"variant", KEY_VARIANT, "RE", 0, "only variants whose op/name@backend matches", 0},
+    {"case", KEY_CASE, "RE", 0, "only cases whose name matches", 0},
+    {"backend", KEY_BACKEND, "NAME", 0, "cpu or cuda; else cuda, then cpu", 0},
+    {"trials", KEY_TRIALS, "N", 0, "of each slow-down of each variant and case; else 100", 0},
+    {"rounds", KEY_ROUNDS, "N", 0, "of A B B A in each trial; else 52, as for compare", 0},
+    {"out", KEY_OUT, "FILE", 0, "append a JSON line a trial to FILE", 0},
     {0},
 };
 const struct argp_option EXPORT_OPTIONS[] = {
@@ -146,6 +158,9 @@ error_t arguments_parse(int key, char *text, struct argp_state *state)
         break;
     case KEY_ROUNDS:
         a->rounds = parse_count("rounds", text, COMPARE_ROUNDS_MAX, state);
+        break;
+    case KEY_TRIALS:
+        a->trials = parse_count("trials", text, SELFTEST_TRIALS_MAX, state);
         break;
     case KEY_JUNIT:
         a->campaign.junit = text;

@@ -90,6 +90,10 @@ struct backend {
     int (*batch)(const struct launch *launch, int count, bool graph, double *time_ms);
     int (*floors)(struct floors *floors); /* NULL: not there */
 
+    /* Enqueues a wait of so many ticks of the backend's own clock, nanoseconds of a CPU, cycles of
+     * a GPU: see slowed.h. NULL where nothing is timed. */
+    int (*spin)(int64_t ticks, void *stream);
+
     /* Measures the roofs, in about half a second. NULL when not `timed`. */
     int (*roofs)(struct roofs *roofs);
 

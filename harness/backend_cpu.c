@@ -186,6 +186,15 @@ static int floors(struct floors *floors)
     return 0;
 }
 
+static int spin(int64_t ticks, void *stream)
+{
+    (void)stream;
+    const double end = now_ms() + (double)ticks * 1e-6;
+    while (now_ms() < end)
+        ;
+    return 0;
+}
+
 static const char *describe(int error)
 {
     return strerror(error);
@@ -208,5 +217,6 @@ const struct backend backend_cpu = {
     .batch = batch,
     .floors = floors,
     .roofs = roofs_cpu,
+    .spin = spin,
     .describe = describe,
 };

@@ -215,6 +215,7 @@ extern "C" const struct backend backend_cuda = {
     .batch = cuda_batch,
     .floors = cuda_floors,
     .roofs = roofs_cuda,
+    .spin = cuda_spin,
     .describe = describe,
     .profile_begin = profile_begin,
     .profile_end = profile_end,

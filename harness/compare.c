@@ -3,7 +3,6 @@
 #include "find.h"
 #include "fit.h"
 #include "interrupt.h"
-#include "paired.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,8 +19,8 @@ struct compare {
     const struct backend *backend;
     const struct test_case **item; /* that both accept */
     int items;
-    struct round *round;
-    int rounds, done; /* of the case in progress */
+    int rounds;
+    struct comparison result; /* of the case in progress */
     int count[VERDICT_COUNT], wrong, skipped;
 };
 
@@ -91,27 +90,48 @@ static void find_items(struct compare *c)
     }
 }
 
-/* Takes the times, in turns, each with a cold cache. A round that was interrupted does not count.
- */
-static int take_rounds(const struct launch launch[2], void *context)
+int compare_warm_up(const struct backend *backend, const struct launch launch[2])
 {
-    struct compare *c = context;
     const char *how;
-    for (int side = 0; side < 2; side++) {
-        const int error = warm_up(c->backend, &launch[side], WARM_UP_S, &interrupted, &how);
-        if (error)
-            return error == -1 ? 0 : error;
-    }
-    for (c->done = 0; c->done < c->rounds && !interrupted; c->done++) {
-        struct round *r = &c->round[c->done];
+    int error = 0;
+    for (int side = 0; side < 2 && !error; side++)
+        error = warm_up(backend, &launch[side], WARM_UP_S, &interrupted, &how);
+    return error == -1 ? 0 : error;
+}
+
+/* Takes the times. A round that was interrupted does not count. */
+static int take_rounds(const struct backend *backend, const struct launch launch[2],
+                       struct round round[], int rounds, int *done)
+{
+    for (*done = 0; *done < rounds && !interrupted; ++*done) {
+        struct round *r = &round[*done];
         double *const time[] = {&r->a1, &r->b1, &r->b2, &r->a2};
         for (int i = 0; i < 4; i++) {
-            const int error = c->backend->run(&launch[i == 1 || i == 2], true, time[i]);
+            const int error = backend->run(&launch[i == 1 || i == 2], true, time[i]);
             if (error)
                 return error;
         }
     }
     return 0;
+}
+
+int compare_launches(const struct backend *backend, const struct launch launch[2], int rounds,
+                     int comparisons, struct comparison *result)
+{
+    struct round *round = must_allocate((size_t)rounds, sizeof *round);
+    int done;
+    const int error = take_rounds(backend, launch, round, rounds, &done);
+    if (!error)
+        *result = paired_compare(round, done, comparisons);
+    free(round);
+    return error;
+}
+
+static int use(const struct launch launch[2], void *context)
+{
+    struct compare *c = context;
+    const int error = compare_warm_up(c->backend, launch);
+    return error ? error : compare_launches(c->backend, launch, c->rounds, c->items, &c->result);
 }
 
 static void print_comparison(const struct test_case *item, const struct comparison *r)
@@ -135,8 +155,7 @@ static void compare_item(struct compare *c, const struct test_case *item)
     }
     prepare(item, &prepared);
     prepared.one_backend = true;
-    c->done = 0;
-    trial_pair(&prepared, c->entry, c->backend, take_rounds, c, outcome);
+    trial_pair(&prepared, c->entry, c->backend, use, c, outcome);
     prepared_free(&prepared);
     for (int side = 0; side < 2; side++)
         if (outcome[side].status != STATUS_PASS && outcome[side].status != STATUS_SKIPPED) {
@@ -147,9 +166,8 @@ static void compare_item(struct compare *c, const struct test_case *item)
         }
     if (interrupted)
         return;
-    const struct comparison result = paired_compare(c->round, c->done, c->items);
-    c->count[result.verdict]++;
-    print_comparison(item, &result);
+    c->count[c->result.verdict]++;
+    print_comparison(item, &c->result);
 }
 
 static int conclude(const struct compare *c)
@@ -179,7 +197,6 @@ static int run(struct compare *c, const char *const names[2])
                                               "cases` names what there is");
     interrupt_watch();
     c->backend->missing(); /* makes it ready in this process */
-    c->round = must_allocate((size_t)c->rounds, sizeof *c->round);
     printf("times of %s by times of %s\n", c->entry[1]->full, c->entry[0]->full);
     for (int i = 0; i < c->items && !interrupted; i++)
         compare_item(c, c->item[i]);
@@ -190,7 +207,6 @@ int compare_variants(const struct campaign_options *options, const char *const n
 {
     struct compare c = {.options = options, .rounds = rounds};
     const int status = run(&c, names);
-    free(c.round);
     free(c.item);
     cases_free(&c.cases);
     filter_close(&c.filter);

@@ -3,6 +3,7 @@
 #define SSMBENCH_COMPARE_H
 
 #include "campaign.h"
+#include "paired.h"
 
 /* Rounds of A B B A, unless told otherwise. */
 enum { COMPARE_ROUNDS = 52, COMPARE_ROUNDS_MAX = 100000 };
@@ -13,5 +14,13 @@ enum { COMPARE_ROUNDS = 52, COMPARE_ROUNDS_MAX = 100000 };
  * of them is not correct. */
 int compare_variants(const struct campaign_options *options, const char *const names[2],
                      int rounds);
+
+/* Warms up both launches of a comparison; returns 0 or the error of a run. */
+int compare_warm_up(const struct backend *backend, const struct launch launch[2]);
+
+/* Times both in turns, each time with a cold cache, and compares them, as one of `comparisons` of a
+ * table. Returns 0 or the error of a run. When interrupted, the rounds before count. */
+int compare_launches(const struct backend *backend, const struct launch launch[2], int rounds,
+                     int comparisons, struct comparison *result);
 
 #endif

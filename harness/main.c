@@ -8,6 +8,7 @@
 #include "list.h"
 #include "profile.h"
 #include "run.h"
+#include "selftest.h"
 #include "table.h"
 #include "version.h"
 
@@ -75,6 +76,13 @@ static int compare_verb(struct arguments *a)
     return compare_variants(&a->campaign, names, a->rounds ? a->rounds : COMPARE_ROUNDS);
 }
 
+static int selftest_verb(struct arguments *a)
+{
+    a->campaign.suites = a->word;
+    return selftest_run(&a->campaign, a->rounds ? a->rounds : COMPARE_ROUNDS,
+                        a->trials ? a->trials : SELFTEST_TRIALS);
+}
+
 static int check_verb(struct arguments *a)
 {
     if (a->words != 2)
@@ -91,8 +99,8 @@ static int audio_check_verb(struct arguments *a)
 }
 
 /* The kinds of table. */
-static const char *const TABLES[] = {"speedup",  "roof",    "times", "step",  "error", "summary",
-                                     "slowdown", "machine", "rows",  "stale", NULL};
+static const char *const TABLES[] = {"speedup",  "roof",    "times", "step",  "error",    "summary",
+                                     "slowdown", "machine", "rows",  "stale", "selftest", NULL};
 
 static int table_verb(struct arguments *a)
 {
@@ -131,13 +139,13 @@ static const struct verb {
      "Beside a time stands the share of the roof that binds it; a time that no run can have is "
      "IMPOSSIBLE, and a failure. Exit status as for verify."},
     {"table", table_verb, TABLE_OPTIONS,
-     "speedup|roof|times|step|error|summary|slowdown|machine|rows|stale RESULTS.jsonl...",
+     "speedup|roof|times|step|error|summary|slowdown|machine|rows|stale|selftest RESULTS.jsonl...",
      "Prints a table of result rows: times and speedups, the same with the binding roof and its "
      "share, the five times of each side by side, what a training step costs, errors, what passed, "
      "how much slower simt is than "
      "cpu, what the machine was, each row with the command that repeats it, or which rows are "
      "older "
-     "than their variant's sources."},
+     "than their variant's sources, or how often compare is right (selftest-aa)."},
     {"export", export_verb, EXPORT_OPTIONS, "[SUITE...]",
      "Writes a case's inputs and reference outputs.\vA .safetensors file: the inputs by their "
      "names, "
@@ -162,6 +170,14 @@ static const struct verb {
      "SAME, FASTER or SLOWER where the interval of the ratio, over all cases at 95 %, is within or "
      "outside of a band, 0.5 % or what the first one differs from itself by; else UNRESOLVED. Exit "
      "status: 1 when SLOWER, or not correct; else as for verify."},
+    {"selftest-aa", selftest_verb, SELFTEST_OPTIONS, "[SUITE...]",
+     "Tells how far compare can be believed.\vCompares each variant on each case (of the suite "
+     "selftest without any) with itself, and with itself made slower by 1 % and 5 %, many times; "
+     "on "
+     "the GPU, where there is one. Prints how often there was a false alarm, and how often the "
+     "slower one was found: `ssmbench table selftest` prints it again of the rows in --out. Exit "
+     "status: 1 when false alarms are beyond doubt in more than 5 % of tables, or a variant is not "
+     "correct; else as for verify. docs/measuring.md says how to read it."},
     {"check", check_verb, NO_OPTIONS, "CASE.safetensors OUTPUTS.safetensors",
      "Compares outputs computed elsewhere with those of an exported case.\vThe first file is what "
      "export wrote, the second has the outputs by their names, in the case's types. Prints status "

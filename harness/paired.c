@@ -7,9 +7,6 @@
 
 const char *const VERDICT_NAMES[VERDICT_COUNT] = {"SAME", "FASTER", "SLOWER", "UNRESOLVED"};
 
-/* Of a whole table to say FASTER or SLOWER of what is the same. */
-static const double ERROR_RATE = 0.05;
-
 enum verdict paired_verdict(double low, double high, double band)
 {
     if (low > band)
@@ -22,7 +19,7 @@ enum verdict paired_verdict(double low, double high, double band)
 
 struct comparison paired_compare(const struct round rounds[], int count, int comparisons)
 {
-    const double alpha = ERROR_RATE / comparisons;
+    const double alpha = PAIRED_ERROR_RATE / comparisons;
     double *a = must_allocate(6 * (size_t)count, sizeof *a), *b = a + 2 * count;
     double *ratio = b + 2 * count, *self = ratio + count;
     for (int i = 0; i < count; i++) {

@@ -17,6 +17,9 @@ extern const char *const VERDICT_NAMES[VERDICT_COUNT];
 #define PAIRED_BAND     0.005
 #define PAIRED_BAND_MAX 0.05
 
+/* How often a whole table may say FASTER or SLOWER of what is the same. */
+#define PAIRED_ERROR_RATE 0.05
+
 /* The times of one round, in ms, in the order in which they were taken. */
 struct round {
     double a1, b1, b2, a2;
@@ -36,10 +39,10 @@ enum verdict paired_verdict(double low, double high, double band);
 
 /* Compares from the rounds. The interval of the median ratio is that of the sign test, exact
  * whatever the distribution of times; a drift that is even over a round cancels. Its probability is
- * 1 - 0.05 / comparisons, so that of a table of as many comparisons of equal things 95 % have no
- * verdict but SAME or UNRESOLVED. The band comes from the ratios a2 / a1: their interval holds what
- * a thing differs from itself by in these very rounds. With too few rounds for an interval the
- * verdict is UNRESOLVED. */
+ * 1 - PAIRED_ERROR_RATE / comparisons, so that of a table of as many comparisons of equal things 95
+ * % have no verdict but SAME or UNRESOLVED. The band comes from the ratios a2 / a1: their interval
+ * holds what a thing differs from itself by in these very rounds. With too few rounds for an
+ * interval the verdict is UNRESOLVED. */
 struct comparison paired_compare(const struct round rounds[], int count, int comparisons);
 
 #endif

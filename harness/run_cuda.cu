@@ -66,6 +66,14 @@ static __global__ void nothing(void)
 {
 }
 
+/* By cycles: the tick of %globaltimer can be a microsecond. */
+static __global__ void wait_cycles(int64_t cycles)
+{
+    const int64_t begin = clock64();
+    while (clock64() - begin < cycles)
+        ;
+}
+
 static int prepare(void)
 {
     if (stop)
@@ -141,6 +149,11 @@ int cuda_run(const struct launch *launch, bool cold, double *time_ms)
         0, fits_queue(launch, false), [=] { return queue_run(launch, 0); }, time_ms));
     fits_queue(launch, hold->expired == ticket);
     return cudaDeviceSynchronize();
+}
+
+int cuda_spin(int64_t ticks, void *stream)
+{
+    return launch(wait_cycles, 1, 1, 0, stream, ticks);
 }
 
 void cuda_latest(struct latest *latest)

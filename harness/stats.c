@@ -18,6 +18,13 @@ double quantile(const double sorted[], int count, double q)
     return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
 }
 
+/* P(k of `count` happen), each with probability p. */
+static double binomial(int count, int k, double p)
+{
+    return exp(lgamma(count + 1.0) - lgamma(k + 1.0) - lgamma(count - k + 1.0) + k * log(p) +
+               (count - k) * log1p(-p));
+}
+
 int median_interval(int count, int *low, int *high)
 {
     return median_interval_at(count, 0.05, low, high);
@@ -29,8 +36,7 @@ int median_interval_at(int count, double alpha, int *low, int *high)
     double tail = 0;
     int k = 0;
     while (k < count / 2) {
-        tail +=
-            exp(lgamma(count + 1.0) - lgamma(k + 1.0) - lgamma(count - k + 1.0) - count * log(2.0));
+        tail += binomial(count, k, 0.5);
         if (!(tail <= alpha / 2))
             break;
         k++;
@@ -67,4 +73,27 @@ struct summary summarise_at(const double sample[], int count, double alpha)
     }
     free(sorted);
     return s;
+}
+
+/* The p at which `least` or more of `count` happen with probability `tail`. */
+static double rate_at(int least, int count, double tail)
+{
+    double low = 0, high = 1;
+    for (int step = 0; step < 60; step++) {
+        const double p = 0.5 * (low + high);
+        double above = 0;
+        for (int k = least; k <= count; k++)
+            above += binomial(count, k, p);
+        if (above < tail)
+            low = p;
+        else
+            high = p;
+    }
+    return 0.5 * (low + high);
+}
+
+void rate_interval(int hits, int count, double *low, double *high)
+{
+    *low = hits > 0 ? rate_at(hits, count, 0.025) : 0;
+    *high = hits < count ? rate_at(hits + 1, count, 0.975) : 1;
 }

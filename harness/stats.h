@@ -24,7 +24,11 @@ int median_interval(int count, int *low, int *high);
 /* The same with a probability of at least 1 - alpha. */
 int median_interval_at(int count, double alpha, int *low, int *high);
 
-/* All of the above; `sample` is left as it is. */
+/* The exact 95 % interval of the probability of what happened `hits` of `count` times (Clopper and
+ * Pearson, 1934). */
+void rate_interval(int hits, int count, double *low, double *high);
+
+/* All order statistics; `sample` is left as it is. */
 struct summary summarise(const double sample[], int count);
 
 /* The same with an interval of at least 1 - alpha. */

@@ -155,3 +155,24 @@ Test(stats, intervals_hold_a_known_median)
     cr_assert(epsilon_eq(dbl, coverage(30, 20000), 0.9572, 0.004));
     cr_assert(epsilon_eq(dbl, coverage(100, 20000), 0.9648, 0.004));
 }
+
+/* binom.test() of R. */
+Test(stats, rates_have_exact_intervals)
+{
+    static const struct {
+        int hits, count;
+        double low, high;
+    } known[] = {{0, 10, 0, 0.3084971},
+                 {5, 10, 0.1870860, 0.8129140},
+                 {10, 10, 0.6915029, 1},
+                 {1, 100, 0.0002531460, 0.0544594},
+                 {1600, 1800, 0.8734546, 0.9030422}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        double low, high;
+        rate_interval(known[i].hits, known[i].count, &low, &high);
+        cr_expect(epsilon_eq(dbl, low, known[i].low, 1e-6), "%d of %d: %.9g", known[i].hits,
+                  known[i].count, low);
+        cr_expect(epsilon_eq(dbl, high, known[i].high, 1e-6), "%d of %d: %.9g", known[i].hits,
+                  known[i].count, high);
+    }
+}

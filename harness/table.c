@@ -264,11 +264,16 @@ int table_print(const char *kind, char *const *files, const char *op, const char
     struct message message;
     json_t *rows = json_array();
     int status = EXIT_WELL;
-    if (!rows_read(rows, files, &message) || !rows_keep(rows, op, backends, &message))
+    const bool selftest = !strcmp(kind, "selftest");
+    if (!(selftest ? rows_read_selftest : rows_read)(rows, files, &message) ||
+        !rows_keep(rows, op, backends, &message))
         status = complain(EXIT_BAD_INPUT, "%s", message.text);
     else if (!json_array_size(rows))
-        status = complain(EXIT_NOTHING_MATCHED, "no row in these files%s",
+        status = complain(EXIT_NOTHING_MATCHED, "no row%s in these files%s",
+                          selftest ? " of selftest-aa" : "",
                           op || backends ? " is of that operation and backend" : "");
+    else if (selftest)
+        table_selftest(rows, format);
     else if (!strcmp(kind, "machine"))
         table_machine(rows, format);
     else if (!strcmp(kind, "rows"))

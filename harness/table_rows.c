@@ -32,11 +32,32 @@ static void place(json_t *row)
         roofs_set(row);
 }
 
+/* Appends the rows of the files that are of selftest-aa, or those that are not. */
+static bool read_files(json_t *rows, char *const *files, bool selftest, struct message *message)
+{
+    json_t *all = json_array(), *row;
+    size_t i;
+    bool good = true;
+    for (int file = 0; files[file] && good; file++)
+        good = results_read(all, files[file], message);
+    json_array_foreach(all, i, row)
+    {
+        if ((results_get(row, "selftest") != NULL) == selftest)
+            json_array_append(rows, row);
+    }
+    json_decref(all);
+    return good;
+}
+
+bool rows_read_selftest(json_t *rows, char *const *files, struct message *message)
+{
+    return read_files(rows, files, true, message);
+}
+
 bool rows_read(json_t *rows, char *const *files, struct message *message)
 {
-    for (int i = 0; files[i]; i++)
-        if (!results_read(rows, files[i], message))
-            return false;
+    if (!read_files(rows, files, false, message))
+        return false;
     for (size_t i = 0; i < json_array_size(rows); i++)
         place(json_array_get(rows, i));
     for (size_t i = 0; i < json_array_size(rows); i++)

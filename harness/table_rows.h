@@ -20,6 +20,9 @@ extern const char *const ROWS_TABLE[], *const ROWS_LINE[];
  * one counts, in the place of the first. */
 bool rows_read(json_t *rows, char *const *files, struct message *message);
 
+/* Appends the rows of selftest-aa instead, which are of no other table: all of them. */
+bool rows_read_selftest(json_t *rows, char *const *files, struct message *message);
+
 /* Keeps the rows whose operation matches the regular expression `op` and whose backend is in the
  * list `backends`, with commas between; NULL keeps all. */
 bool rows_keep(json_t *rows, const char *op, const char *backends, struct message *message);
@@ -70,6 +73,10 @@ void table_each(const json_t *rows, enum grid_format format);
 /* Prints the five times of each row side by side, a table for each machine, operation and backend.
  * Returns the exit status. */
 int table_times(const json_t *rows, enum grid_format format);
+
+/* Prints how often compare was right about what selftest-aa knows, of the last run on each machine
+ * and backend. */
+void table_selftest(const json_t *rows, enum grid_format format);
 
 /* Prints the errors of every variant, a table for each machine, operation and backend. Returns the
  * exit status. */

@@ -22,7 +22,11 @@ for folder in "$results"/*/ "$results"/; do
     [ -e "$1" ] || continue
     name=$(basename "$(cd "$folder" && pwd)")
     mkdir "$work/$name"
-    "$ssmbench" table speedup --format csv "$@" > "$work/$name/rows.csv"
+    "$ssmbench" table selftest --format csv "$@" > "$work/$name/selftest.csv" 2>/dev/null || true
+    "$ssmbench" table speedup --format csv "$@" > "$work/$name/rows.csv" || {
+        status=$?
+        [ -s "$work/$name/selftest.csv" ] || exit $status
+    }
     "$ssmbench" table step --format csv "$@" > "$work/$name/step.csv" 2>/dev/null || true
 done
 set -- "$work"/*/rows.csv
@@ -83,5 +87,12 @@ for csv; do
     while read -r id; do
         draw step "$id" "step-$id" 1 ""
     done < "$data/steps"
+
+    awk -f "$plots/csv.awk" -f "$plots/selftest.awk" -v folder="$data" -v pictures="$pictures" \
+        "$data/selftest.csv" > "$data/selftests"
+    [ -s "$data/selftests" ] || echo "plots: $machine/selftest: no row of selftest-aa"
+    while read -r id; do
+        draw selftest "$id" "selftest-$id" 1 ""
+    done < "$data/selftests"
     echo "plots: $drawn pictures in $pictures"
 done

@@ -22,6 +22,14 @@ done
 # A roof that binds early, which older rows lack.
 sed -i 's/"copy_gbs":/"fma_gflops":1234.0,&/' "$work"/results/h100/speedup.jsonl
 
+# And trials of selftest-aa: two kernels, of which one is short, at each slow-down.
+mkdir "$work/alone"
+for trial in '0 "SAME" 0.1' '0 "SLOWER" 0.01' '0.01 "SLOWER" 0.1' '0.01 "SAME" 0.01' '0.05 "SLOWER" 0.1' '0.05 "SLOWER" 0.01'; do
+    echo "$trial"
+done | awk '{ printf "{\"schema\":1,\"backend\":\"cuda\",\"commit\":\"0123456789\",\"date\":\"2026-01-02\",\"machine\":{\"name\":\"Trial Machine\"},\"selftest\":{\"run\":\"1\",\"trial\":0,\"comparisons\":2,\"slower\":%s,\"obtained\":%s,\"verdict\":%s,\"a_ms\":%s}}\n", $1, $1, $2, $3 }' \
+    > "$work/alone/selftest-aa.jsonl"
+cp "$work/alone/selftest-aa.jsonl" "$work/results/h100/"
+
 "$plots/plots.sh" "$1" "$work/results" "$work/out" > "$work/log" 2>&1 || fail "plots.sh: $(cat "$work/log")"
 grep -v '^plots: ' "$work/log" >&2 && fail "unexpected output, above"
 
@@ -50,7 +58,7 @@ while IFS='|' read -r folder machine id points variants; do
     drawn=$(($(grep "href='#gpPt" "$file" | grep -vc " id='") - curves))
     [ "$drawn" = "$points" ] || fail "$file: $drawn points for $points times"
 done < "$work/promised"
-for kind in time speedup error 'error-*-decay' memory roofline step; do
+for kind in time speedup error 'error-*-decay' memory roofline step selftest; do
     [ -e "$(find "$work/out" -name "$kind-*.svg" | head -n 1)" ] || fail "no picture of $kind"
 done
 grep -q 'fma, measured: 1234 Gflop/s' "$work"/out/h100/roofline-selscan-cuda.svg || fail "no roof of multiply-adds"
@@ -60,6 +68,13 @@ for file in "$work"/out/*/*.svg; do
         xmllint --noout "$file" || fail "$file is not well-formed"
     fi
     pictures=$((pictures + 1))
+done
+
+# Trials are drawn without other rows, too.
+"$plots/plots.sh" "$1" "$work/alone" "$work/trials" > "$work/log" 2>&1 || fail "trials alone: $(cat "$work/log")"
+file=$work/trials/alone/selftest-cuda.svg
+for what in 'tables' 'kernels under 20 µs' 'kernels over 20 µs' 'Trial Machine'; do
+    grep -q "$what" "$file" || fail "$file lacks $what"
 done
 
 status=0

@@ -65,10 +65,9 @@ show_slowdown() {
     echo
 }
 
-show_plots() {
-    for file in "$out/$machine/$op-"*.svg "$out/$machine/time-$op-$backend"-*.svg \
-        "$out/$machine/speedup-$op-$backend"-*.svg "$out/$machine/error-$op-$backend"-*.svg \
-        "$out/$machine/memory-$op-$backend"-*.svg "$out/$machine/roofline-$op-$backend.svg"; do
+# show_pictures FILE...: those that are there.
+show_pictures() {
+    for file; do
         [ ! -e "$file" ] || printf '%s\n' "$file"
     done > "$work/shown"
     [ -s "$work/shown" ] || return 0
@@ -80,6 +79,20 @@ show_plots() {
     done < "$work/shown"
     end_details
     cat "$work/shown" >> "$work/images"
+}
+
+show_plots() {
+    show_pictures "$out/$machine/$op-"*.svg "$out/$machine/time-$op-$backend"-*.svg \
+        "$out/$machine/speedup-$op-$backend"-*.svg "$out/$machine/error-$op-$backend"-*.svg \
+        "$out/$machine/memory-$op-$backend"-*.svg "$out/$machine/roofline-$op-$backend.svg"
+}
+
+# How far comparisons on this machine can be believed, where that was measured.
+show_selftest() {
+    "$ssmbench" table selftest --format md "$@" > "$work/selftest" 2>/dev/null || return 0
+    cat "$work/selftest"
+    echo
+    show_pictures "$out/$machine/selftest"-*.svg
 }
 
 # The file of a variant, if its name is that of one.
@@ -149,6 +162,7 @@ for folder in "$results"/*/ "$results"/; do
     heading "##" "" "$anchor" "$(printf '%s\n' "$machine: $names" | as_markdown)"
     "$ssmbench" table machine --format md "$@"
     echo
+    show_selftest "$@"
     show_undrawn
     "$ssmbench" table stale "$@" > "$work/stale"
     "$ssmbench" table speedup --format csv "$@" > "$work/csv"

@@ -65,9 +65,11 @@ as_text "$out/report.md" > "$work/report.md.txt"
 as_text "$out/report.html" > "$work/report.html.txt"
 
 # Each row by the command that repeats it, read from the rows themselves; as many as rows, no more.
-sed -n 's/.*"backend":"\([a-z]*\)".*"repeat":"\(.*\)"}$/\2 --backend \1/p' results/*/*.jsonl |
+# Trials of selftest-aa, which are many, are in its table only.
+cat results/*/*.jsonl | grep -v '"selftest":{' > "$work/rows"
+sed -n 's/.*"backend":"\([a-z]*\)".*"repeat":"\(.*\)"}$/\2 --backend \1/p' "$work/rows" |
     sed 's/\( --backend [a-z]*\)\1$/\1/; s,^,build/,' > "$work/commands"
-[ "$(wc -l < "$work/commands")" = "$(cat results/*/*.jsonl | wc -l)" ] ||
+[ "$(wc -l < "$work/commands")" = "$(wc -l < "$work/rows")" ] ||
     fail "rows without a command"
 sort "$work/commands" > "$work/promised"
 for twin in md html; do
@@ -78,6 +80,7 @@ done
 # Tables, as ssmbench prints them for the operations that have times.
 for folder in results/*/; do
     "$ssmbench" table machine --format md "$folder"*.jsonl
+    [ ! -e "${folder}selftest-aa.jsonl" ] || "$ssmbench" table selftest --format md "$folder"*.jsonl
     grep -h '"time":{' "$folder"*.jsonl |
         sed 's/.*"op":"\([a-z0-9_]*\)".*"backend":"\([a-z]*\)".*/\1 \2/' | sort -u |
         while read -r op backend; do
@@ -118,7 +121,7 @@ drawn=$(cat "$out"/*/*.svg | grep -c '<text\|<path\|<use')
     fail "pictures that were cut off"
 
 # Each variant: its fields as they begin in its file, and the largest error of its rows.
-grep -ho '"op":"[a-z0-9_]*","variant":"[a-z0-9_]*","backend":"[a-z]*"' results/*/*.jsonl | sort -u |
+grep -ho '"op":"[a-z0-9_]*","variant":"[a-z0-9_]*","backend":"[a-z]*"' "$work/rows" | sort -u |
     sed 's/"[a-z]*":"\([a-z0-9_]*\)"/\1/g; s/,/ /g' > "$work/variants"
 while read -r op variant backend; do
     file=kernels/$op/$variant.cu
