@@ -6,6 +6,7 @@
 #include "compare_files.h"
 #include "export.h"
 #include "list.h"
+#include "merge.h"
 #include "profile.h"
 #include "run.h"
 #include "table.h"
@@ -25,7 +26,8 @@ static int bench_verb(struct arguments *a)
     a->campaign.bench = true;
     if (!a->campaign.out)
         a->campaign.out = "ssmbench.jsonl";
-    complain(EXIT_WELL, "rows go to %s", a->campaign.out);
+    if (!a->campaign.dry_run)
+        complain(EXIT_WELL, "rows go to %s", a->campaign.out);
     return verify_verb(a);
 }
 
@@ -73,6 +75,15 @@ static int compare_verb(struct arguments *a)
     const char *const names[] = {a->word[0], a->word[1]};
     a->campaign.suites = a->word + 2;
     return compare_variants(&a->campaign, names, a->rounds ? a->rounds : COMPARE_ROUNDS);
+}
+
+static int merge_verb(struct arguments *a)
+{
+    if (!a->campaign.out)
+        return complain(EXIT_BAD_INPUT, "merge: expected --out FILE, which is to be written");
+    if (a->words < 2)
+        return complain(EXIT_BAD_INPUT, "merge: expected two or more .jsonl files");
+    return merge_files(a->word, a->campaign.out, a->within > 0 ? a->within : MERGE_WITHIN);
 }
 
 static int check_verb(struct arguments *a)
@@ -162,6 +173,11 @@ static const struct verb {
      "SAME, FASTER or SLOWER where the interval of the ratio, over all cases at 95 %, is within or "
      "outside of a band, 0.5 % or what the first one differs from itself by; else UNRESOLVED. Exit "
      "status: 1 when SLOWER, or not correct; else as for verify."},
+    {"merge", merge_verb, MERGE_OPTIONS, "A.jsonl B.jsonl...",
+     "Joins the files that the parts of a bench or verify --shard have written.\vRefuses files of "
+     "machines or builds that differ, or on which the case that all parts time takes times that "
+     "differ by more than 1 %; nothing is written then. Of several rows of a variant and case the "
+     "last one counts; they come in the order of their suite. Exit status: 0 written, 2 not."},
     {"check", check_verb, NO_OPTIONS, "CASE.safetensors OUTPUTS.safetensors",
      "Compares outputs computed elsewhere with those of an exported case.\vThe first file is what "
      "export wrote, the second has the outputs by their names, in the case's types. Prints status "

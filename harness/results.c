@@ -262,6 +262,8 @@ json_t *results_row(const char *verb, const struct test_case *item, const struct
         if (item->op->parts)
             json_object_set_new(row, "parts", parts_json(item->op, outcome));
     }
+    set_known(row, "spent_s", outcome->spent_s);
+    set_known(row, "prepare_s", outcome->prepare_s);
     json_object_set_new(row, "machine", json_deep_copy(machine));
     roofs_set(row);
     json_object_set_new(row, "repeat", json_string(repeat));

@@ -1,0 +1,296 @@
+#include "merge.h"
+#include "campaign.h"
+#include "compare_files.h"
+#include "history.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const double MERGE_WITHIN = 0.01;
+
+/* Beside COMPARE_MACHINE: how the machine runs, and what was built. */
+static const char *const BUILD[] = {"machine.cpu",
+                                    "machine.arch",
+                                    "machine.clock_max_mhz",
+                                    "machine.compiler",
+                                    "machine.flags",
+                                    "commit",
+                                    "dirty",
+                                    NULL};
+
+/* What rows of one name have in common. */
+static const char *const SAME_ROW[] = {"keys", "source", "check.status", NULL};
+
+/* Members that merge() adds to a row while it works. */
+#define FROM  "merge_from"
+#define PLACE "merge_place"
+
+struct merge {
+    json_t *all;     /* the latest row of each name, by its name */
+    json_t *machine; /* the first row of each backend */
+    double within, worst;
+    char worst_row[HISTORY_NAME];
+    int shared; /* timed rows of the file at hand that a file before has, too */
+};
+
+/* The value of a member as a reader may see it; the caller frees it. */
+static char *value(const json_t *row, const char *path)
+{
+    const json_t *member = results_get(row, path);
+    char *text = member ? json_dumps(member, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+    return text ? text : strdup("nothing");
+}
+
+/* Whether both rows have the same members; else says which differs. */
+static bool agree(const json_t *one, const json_t *other, const char *const path[],
+                  const char *what, struct message *message)
+{
+    for (int i = 0; path[i]; i++) {
+        const char *const single[] = {path[i], NULL};
+        if (results_same(one, other, single))
+            continue;
+        char *was = value(one, path[i]), *is = value(other, path[i]);
+        refuse(message, "%s: %s of %s is %.200s, in %s it is %.200s: expected the same",
+               results_text(other, FROM), path[i], what, is, results_text(one, FROM), was);
+        free(was);
+        free(is);
+        return false;
+    }
+    return true;
+}
+
+/* Compares a row that two files have. */
+static bool agree_on_row(struct merge *merge, const json_t *one, const json_t *other,
+                         const char *name, struct message *message)
+{
+    const double was = results_number(one, "time.median_ms");
+    const double is = results_number(other, "time.median_ms");
+    const double apart = fabs(log(is / was));
+    if (!agree(one, other, SAME_ROW, name, message))
+        return false;
+    if (!isfinite(apart))
+        return true;
+    merge->shared++;
+    if (apart > merge->worst) {
+        merge->worst = apart;
+        snprintf(merge->worst_row, sizeof merge->worst_row, "%s", name);
+    }
+    if (apart <= log1p(merge->within))
+        return true;
+    return refuse(
+        message,
+        "%s takes %.4g ms in %s and %.4g ms in %s, %.1f %% apart: expected at most %g %%; "
+        "time that case again on both machines, or allow for more by --within PERCENT",
+        name, was, results_text(one, FROM), is, results_text(other, FROM), 100 * expm1(apart),
+        100 * merge->within);
+}
+
+/* The rows of a file; the first file has nothing to agree with. */
+static bool add_rows(struct merge *merge, const json_t *index, struct message *message)
+{
+    const char *name;
+    json_t *row;
+    json_object_foreach((json_t *)index, name, row)
+    {
+        const char *backend = results_text(row, "backend");
+        const json_t *first = json_object_get(merge->machine, backend);
+        const json_t *other = json_object_get(merge->all, name);
+        if (!first)
+            json_object_set(merge->machine, backend, row);
+        else if (!agree(first, row, COMPARE_MACHINE, backend, message) ||
+                 !agree(first, row, BUILD, backend, message))
+            return false;
+        if (other && !agree_on_row(merge, other, row, name, message))
+            return false;
+        json_object_set(merge->all, name, row);
+    }
+    return true;
+}
+
+/* Whether any row of the object has a time. */
+static bool is_timed(const json_t *index)
+{
+    const char *name;
+    json_t *row;
+    json_object_foreach((json_t *)index, name, row)
+    {
+        if (results_get(row, "time"))
+            return true;
+    }
+    return false;
+}
+
+static bool add_file(struct merge *merge, const char *file, struct message *message)
+{
+    json_t *rows = json_array();
+    bool good = results_read(rows, file, message);
+    json_t *index = history_index(rows);
+    if (good && !json_array_size(rows))
+        good = refuse(message, "%s: expected one row or more", file);
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        json_object_set_new(json_array_get(rows, i), FROM, json_string(file));
+    const bool alone = !is_timed(merge->all) || !is_timed(index);
+    merge->shared = 0;
+    good = good && add_rows(merge, index, message);
+    if (good && !alone && !merge->shared)
+        good = refuse(message,
+                      "%s: no row with a time stands in a file before it, too: expected parts of "
+                      "one `ssmbench bench --shard I/N`, which share some",
+                      file);
+    json_decref(index);
+    json_decref(rows);
+    return good;
+}
+
+/* Says which parts there are not. */
+static void name_missing_parts(const json_t *all)
+{
+    json_t *have = json_object();
+    const char *name;
+    json_t *row;
+    int parts = 0;
+    json_object_foreach((json_t *)all, name, row)
+    {
+        int part, of;
+        const char *shard = results_text(row, "shard");
+        if (sscanf(shard, "%d/%d", &part, &of) == 2 && of > parts)
+            parts = of;
+        json_object_set_new(have, shard, json_true());
+    }
+    for (int part = 1; part <= parts; part++) {
+        char shard[32];
+        snprintf(shard, sizeof shard, "%d/%d", part, parts);
+        if (!json_object_get(have, shard))
+            complain(EXIT_WELL, "no row of part %s is in the files", shard);
+    }
+    json_decref(have);
+}
+
+/* The place of a row's case in its suite; behind all when that is not known. */
+static int place_in(const struct case_list *cases, const json_t *row)
+{
+    int i = 0;
+    while (i < cases->count && (strcmp(cases->item[i].suite, results_text(row, "suite")) ||
+                                strcmp(cases->item[i].name, results_text(row, "case")) ||
+                                strcmp(cases->item[i].op->name, results_text(row, "op"))))
+        i++;
+    return i;
+}
+
+/* The cases of the suites that the rows name, as far as there are such. */
+static void read_suites(const json_t *all, struct case_list *cases)
+{
+    json_t *seen = json_object();
+    const char *name;
+    json_t *row;
+    json_object_foreach((json_t *)all, name, row)
+    {
+        const char *suite = results_text(row, "suite");
+        char *const suites[] = {(char *)(uintptr_t)suite, NULL};
+        struct case_list more = {0};
+        struct message message;
+        if (json_object_get(seen, suite))
+            continue;
+        json_object_set_new(seen, suite, json_true());
+        if (!strchr(suite, '/') && campaign_cases(suites, &more, &message)) {
+            const size_t size = (size_t)(cases->count + more.count) * sizeof *cases->item;
+            cases->item = realloc(cases->item, size ? size : 1);
+            if (!cases->item)
+                abort();
+            memcpy(cases->item + cases->count, more.item, (size_t)more.count * sizeof *more.item);
+            cases->count += more.count;
+            free(more.item);
+        }
+    }
+    json_decref(seen);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const json_t *const *one = a, *const *other = b;
+    const double first = results_number(*one, PLACE), second = results_number(*other, PLACE);
+    return (first > second) - (first < second);
+}
+
+/* The rows in the order of their suites, else in that in which they came. */
+static json_t *sort(const json_t *all)
+{
+    const size_t count = json_object_size(all);
+    json_t **order = must_allocate(count, sizeof *order), *sorted = json_array(), *row;
+    struct case_list cases = {0};
+    const char *name;
+    size_t at = 0;
+    read_suites(all, &cases);
+    json_object_foreach((json_t *)all, name, row)
+    {
+        const double place = (double)place_in(&cases, row) * (double)count + (double)at;
+        json_object_set_new(row, PLACE, json_real(place));
+        order[at++] = row;
+    }
+    qsort(order, count, sizeof(json_t *), by_place);
+    for (at = 0; at < count; at++) {
+        json_object_del(order[at], FROM);
+        json_object_del(order[at], PLACE);
+        json_array_append(sorted, order[at]);
+    }
+    cases_free(&cases);
+    free(order);
+    return sorted;
+}
+
+/* Writes the rows to a file that is not there yet, all of them or none. 15 digits are those that a
+ * row was written with, and no more. */
+static bool write_rows(const json_t *rows, const char *out, struct message *message)
+{
+    char *draft;
+    if (asprintf(&draft, "%s.%d", out, (int)getpid()) < 0)
+        abort();
+    FILE *file = fopen(draft, "wx");
+    bool good = file != NULL;
+    for (size_t i = 0; i < json_array_size(rows) && good; i++)
+        good = !json_dumpf(json_array_get(rows, i), file, JSON_COMPACT | JSON_REAL_PRECISION(15)) &&
+               fputc('\n', file) != EOF;
+    if (file)
+        good = !fflush(file) && (!fsync(fileno(file)) || errno == EINVAL) && good;
+    if (file)
+        good = !fclose(file) && good;
+    good = good && !link(draft, out); /* which does not replace a file */
+    if (!good)
+        refuse(message, "--out %s: %s: expected a file that can be made", out, strerror(errno));
+    unlink(draft);
+    free(draft);
+    return good;
+}
+
+int merge_files(char *const *files, const char *out, double within)
+{
+    struct merge merge = {.all = json_object(), .machine = json_object(), .within = within};
+    struct message message;
+    int status = EXIT_WELL;
+    bool good = true;
+    if (!access(out, F_OK))
+        good = refuse(&message, "--out %s: is there: expected a new file", out);
+    for (int i = 0; files[i] && good; i++)
+        good = add_file(&merge, files[i], &message);
+    if (good) {
+        json_t *rows = sort(merge.all);
+        name_missing_parts(merge.all);
+        good = write_rows(rows, out, &message);
+        json_decref(rows);
+    }
+    if (!good)
+        status = complain(EXIT_BAD_INPUT, "%s", message.text);
+    else if (*merge.worst_row)
+        printf("%zu rows; those in two files differ by %.2f %% at most, %s\n",
+               json_object_size(merge.all), 100 * expm1(merge.worst), merge.worst_row);
+    else
+        printf("%zu rows\n", json_object_size(merge.all));
+    json_decref(merge.all);
+    json_decref(merge.machine);
+    return status;
+}
