@@ -14,18 +14,55 @@ static const double REFERENCE_PACE = 3e8, CHECK_BYTES = 3e8, SHARE = 0.5;
 /* What one row has to say against what is believed already, in seconds of spread. */
 static const double INERTIA_S = 1;
 
-/* What is known of a run or of a reference. */
-struct seen {
-    int op, variant, backend;
-    double work, pace;
-    struct spent spent;
+/* Guesses below this say nothing of each other, in seconds. */
+static const double LEAST_S = 1e-3;
+
+/* How much a row of the past counts beside one of now. */
+static const double PAST = 0.1;
+
+/* A line through times y over guesses x, both in seconds: y = a + b x. Each row weighs 1 / (x +
+ * LEAST_S), so that neither the many small rows nor the few large ones rule; these weights leave
+ * the sum of what is foreseen equal to that of what was seen. */
+struct line {
+    double w, x, xx, y, xy;
 };
 
-/* How rows of a backend, or of a variant, spend their time: sums over those that are done. */
+/* How time is spent: on references of an operation, on runs of a variant, and on rows of a backend
+ * or of a variant. Each kind has its own member [0 ... habits - 1] of each; the pools are of all.
+ */
 struct habit {
-    double over_s, span_s;     /* timed: above the least that is foreseen, and the most above it */
-    double checked_s, check_s; /* not timed: spent, and foreseen */
+    struct line reference, run, check; /* of an operation; of a variant; of a backend */
+    struct line run_pool;              /* of a backend */
+    double over_s, span_s;             /* timed rows of a variant: above the least that is foreseen,
+                                          and the most above it */
+    double over_pool_s, span_pool_s;   /* of a backend */
 };
+
+static void line_add(struct line *line, double x, double y, double trust)
+{
+    const double w = trust / (x + LEAST_S);
+    line->w += w;
+    line->x += w * x;
+    line->xx += w * x * x;
+    line->y += w * y;
+    line->xy += w * x * y;
+}
+
+/* The time on the line; x itself as long as there is none. */
+static double line_at(const struct line *line, double x)
+{
+    if (!(line->w > 0))
+        return x;
+    const double w = 1.001 * line->w; /* one row alone is a line through the origin */
+    const double determinant = w * line->xx - line->x * line->x;
+    const double a = (line->xx * line->y - line->x * line->xy) / determinant;
+    const double b = (w * line->xy - line->x * line->y) / determinant;
+    const double sum_y = LEAST_S * line->y + line->xy, sum_x = LEAST_S * line->x + line->xx;
+    const double count = LEAST_S * line->w + line->x;
+    if (a >= 0 && b >= 0)
+        return a + b * x;
+    return a < 0 ? sum_y / sum_x * x : sum_y / count;
+}
 
 double forecast_work(double flops, double bytes)
 {
@@ -34,119 +71,92 @@ double forecast_work(double flops, double bytes)
 
 void forecast_open(struct forecast *f, struct awaited *row, int rows)
 {
-    int habits = 0;
+    int most = 0;
     for (int i = 0; i < rows; i++) {
-        habits = row[i].variant >= habits ? row[i].variant + 1 : habits;
-        habits = row[i].backend >= habits ? row[i].backend + 1 : habits;
+        most = row[i].variant > most ? row[i].variant : most;
+        most = row[i].backend > most ? row[i].backend : most;
+        most = row[i].op > most ? row[i].op : most;
     }
-    *f = (struct forecast){.row = row, .rows = rows, .habits = habits};
-    f->habit = must_allocate((size_t)(2 * habits + 1), sizeof *f->habit);
+    *f = (struct forecast){.row = row, .rows = rows, .habits = most + 1};
+    /* Behind the others, one of all operations. */
+    f->habit = must_allocate((size_t)f->habits + 1, sizeof *f->habit);
 }
 
 void forecast_close(struct forecast *f)
 {
-    free(f->seen);
     free(f->habit);
     *f = (struct forecast){0};
 }
 
+static double guess_run(const struct awaited *row)
+{
+    return row->work / row->pace;
+}
+
+static double guess_reference(const struct awaited *row)
+{
+    return row->work / REFERENCE_PACE;
+}
+
+static double guess_check(const struct awaited *row, double run_s)
+{
+    return row->runs * run_s + row->bytes / CHECK_BYTES;
+}
+
+static void learn(struct forecast *f, const struct awaited *like, const struct spent *spent,
+                  double trust)
+{
+    if (spent->run_s > 0) {
+        line_add(&f->habit[like->variant].run, guess_run(like), spent->run_s, trust);
+        line_add(&f->habit[like->backend].run_pool, guess_run(like), spent->run_s, trust);
+    }
+    if (spent->prepare_s > 0) {
+        line_add(&f->habit[like->op].reference, guess_reference(like), spent->prepare_s, trust);
+        line_add(&f->habit[f->habits].reference, guess_reference(like), spent->prepare_s, trust);
+    }
+}
+
 void forecast_learn(struct forecast *f, const struct awaited *like, const struct spent *spent)
 {
-    if (f->seen_count == f->seen_room) {
-        f->seen_room = 2 * f->seen_room + 64;
-        f->seen = realloc(f->seen, (size_t)f->seen_room * sizeof *f->seen);
-        if (!f->seen)
-            abort();
-    }
-    f->seen[f->seen_count++] =
-        (struct seen){like->op, like->variant, like->backend, like->work, like->pace, *spent};
-}
-
-/* What is foreseen by work: of what is alike and was seen, the nearest in work tells the pace; else
- * the guess is corrected by how wrong it was elsewhere, in the geometric mean. */
-struct search {
-    double nearest, at, mean; /* distance and value of the nearest; sum of logarithms */
-    int count;
-};
-
-static void meet(struct search *s, bool alike, bool related, double time_s, double work,
-                 double seen_work, double guess_s)
-{
-    const double distance = fabs(log(work / seen_work));
-    if (alike && distance <= s->nearest) {
-        s->nearest = distance;
-        s->at = time_s * work / seen_work;
-    }
-    if (related) {
-        s->mean += log(time_s / guess_s);
-        s->count++;
-    }
-}
-
-static double found(const struct search *s, double guess_s)
-{
-    if (isfinite(s->nearest))
-        return s->at;
-    return s->count ? guess_s * exp(s->mean / s->count) : guess_s;
+    learn(f, like, spent, PAST);
 }
 
 static double foresee_run(const struct forecast *f, const struct awaited *row, enum basis *basis)
 {
-    struct search search = {.nearest = INFINITY};
-    *basis = BASIS_SCALED;
+    const struct habit *own = &f->habit[row->variant], *all = &f->habit[row->backend];
+    const bool scaled = own->run.w > 0;
+    *basis = scaled || row->before.run_s > 0 ? BASIS_SCALED : BASIS_GUESSED;
     if (row->before.run_s > 0)
         return row->before.run_s;
-    for (int i = 0; i < f->seen_count; i++) {
-        const struct seen *seen = &f->seen[i];
-        if (seen->spent.run_s > 0)
-            meet(&search, seen->variant == row->variant, seen->backend == row->backend,
-                 seen->spent.run_s, row->work, seen->work, seen->work / seen->pace);
-    }
-    if (!isfinite(search.nearest))
-        *basis = BASIS_GUESSED;
-    return found(&search, row->work / row->pace);
+    return line_at(scaled ? &own->run : &all->run_pool, guess_run(row));
 }
 
 static double foresee_reference(const struct forecast *f, const struct awaited *row)
 {
-    struct search search = {.nearest = INFINITY};
+    const struct line *own = &f->habit[row->op].reference;
+    const struct line *all = &f->habit[f->habits].reference;
     if (row->before.prepare_s > 0)
         return row->before.prepare_s;
-    for (int i = 0; i < f->seen_count; i++) {
-        const struct seen *seen = &f->seen[i];
-        if (seen->spent.prepare_s > 0)
-            meet(&search, seen->op == row->op, true, seen->spent.prepare_s, row->work, seen->work,
-                 seen->work / REFERENCE_PACE);
-    }
-    return found(&search, row->work / REFERENCE_PACE);
+    return line_at(own->w > 0 ? own : all, guess_reference(row));
 }
 
-static struct habit *habit_of_backend(const struct forecast *f, int backend)
-{
-    return &f->habit[f->habits + backend];
-}
-
-/* What a row takes by the time of its runs: the least and the most. */
+/* What a timed row takes by the time of its runs: the least and the most. */
 static void bounds(const struct awaited *row, double run_s, double *least_s, double *most_s)
 {
-    const double check_s = row->runs * run_s + row->bytes / CHECK_BYTES;
-    *least_s = *most_s = 0;
-    if (row->limit_s > 0)
-        time_foresee(run_s, row->limit_s, least_s, most_s);
-    *least_s += check_s;
-    *most_s += check_s;
+    time_foresee(run_s, row->limit_s, least_s, most_s);
+    *least_s += guess_check(row, run_s);
+    *most_s += guess_check(row, run_s);
 }
 
 /* What a row takes by the time of its runs and the habits of its variant, or of its backend. */
 static double foresee_row(const struct forecast *f, const struct awaited *row, double run_s)
 {
-    const struct habit *own = &f->habit[row->variant];
-    const struct habit *all = habit_of_backend(f, row->backend);
+    const struct habit *own = &f->habit[row->variant], *all = &f->habit[row->backend];
     double least_s, most_s;
-    bounds(row, run_s, &least_s, &most_s);
     if (!(row->limit_s > 0))
-        return all->check_s > 0 ? least_s * all->checked_s / all->check_s : least_s;
-    const double general = (all->over_s + SHARE * INERTIA_S) / (all->span_s + INERTIA_S);
+        return line_at(&all->check, guess_check(row, run_s));
+    bounds(row, run_s, &least_s, &most_s);
+    const double general = (all->over_pool_s + SHARE * INERTIA_S) / (all->span_pool_s + INERTIA_S);
     const double share = (own->over_s + general * INERTIA_S) / (own->span_s + INERTIA_S);
     return least_s + share * (most_s - least_s);
 }
@@ -160,25 +170,24 @@ static double drift(const struct forecast *f)
 void forecast_done(struct forecast *f, int i, const struct spent *spent)
 {
     const struct awaited *row = &f->row[i];
-    struct habit *const habit[] = {&f->habit[row->variant], habit_of_backend(f, row->backend)};
+    struct habit *const own = &f->habit[row->variant], *const all = &f->habit[row->backend];
     double least_s, most_s;
     if (!(spent->run_s > 0))
         return;
-    forecast_learn(f, row, spent);
+    learn(f, row, spent, 1);
     if (row->before.row_s > 0) {
         f->expected_s += row->before.row_s;
         f->spent_s += spent->row_s;
     }
-    bounds(row, spent->run_s, &least_s, &most_s);
-    for (int j = 0; j < 2; j++) {
-        if (row->limit_s > 0) {
-            habit[j]->over_s += fmax(spent->row_s - least_s, 0);
-            habit[j]->span_s += most_s - least_s;
-        } else {
-            habit[j]->checked_s += spent->row_s;
-            habit[j]->check_s += least_s;
-        }
+    if (!(row->limit_s > 0)) {
+        line_add(&all->check, guess_check(row, spent->run_s), spent->row_s, 1);
+        return;
     }
+    bounds(row, spent->run_s, &least_s, &most_s);
+    own->over_s += fmax(spent->row_s - least_s, 0);
+    own->span_s += most_s - least_s;
+    all->over_pool_s += fmax(spent->row_s - least_s, 0);
+    all->span_pool_s += most_s - least_s;
 }
 
 struct estimate forecast_row(const struct forecast *f, int i)

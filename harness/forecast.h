@@ -40,9 +40,7 @@ struct estimate {
 struct forecast {
     struct awaited *row;
     int rows;
-    struct seen *seen; /* what is known of runs and references */
-    int seen_count, seen_room;
-    struct habit *habit; /* of backends and of variants */
+    struct habit *habit; /* of operations, variants and backends */
     int habits;
     double expected_s, spent_s; /* of rows that were measured before */
 };
