@@ -25,22 +25,25 @@ static const double PAST = 0.1;
  * the sum of what is foreseen equal to that of what was seen. */
 struct line {
     double w, x, xx, y, xy;
+    int rows;
 };
 
-/* How time is spent: on references of an operation, on runs of a variant, and on rows of a backend
- * or of a variant. Each kind has its own member [0 ... habits - 1] of each; the pools are of all.
- */
+/* Rows of a variant that are enough to tell its checks from those of others. */
+enum { ROWS_ENOUGH = 4 };
+
+/* How time is spent: on references of an operation, on runs and rows of a variant. What has too few
+ * rows of its own goes by the pool: of all operations, of a backend. */
 struct habit {
-    struct line reference, run, check; /* of an operation; of a variant; of a backend */
-    struct line run_pool;              /* of a backend */
-    double over_s, span_s;             /* timed rows of a variant: above the least that is foreseen,
-                                          and the most above it */
-    double over_pool_s, span_pool_s;   /* of a backend */
+    struct line reference, run, check;
+    struct line run_pool, check_pool;
+    double over_s, span_s; /* timed rows: above the least that is foreseen, and the most above it */
+    double over_pool_s, span_pool_s;
 };
 
 static void line_add(struct line *line, double x, double y, double trust)
 {
     const double w = trust / (x + LEAST_S);
+    line->rows++;
     line->w += w;
     line->x += w * x;
     line->xx += w * x * x;
@@ -51,7 +54,7 @@ static void line_add(struct line *line, double x, double y, double trust)
 /* The time on the line; x itself as long as there is none. */
 static double line_at(const struct line *line, double x)
 {
-    if (!(line->w > 0))
+    if (!line->rows)
         return x;
     const double w = 1.001 * line->w; /* one row alone is a line through the origin */
     const double determinant = w * line->xx - line->x * line->x;
@@ -103,17 +106,46 @@ static double guess_check(const struct awaited *row, double run_s)
     return row->runs * run_s + row->bytes / CHECK_BYTES;
 }
 
+/* What a timed row takes by the time of its runs: the least and the most. */
+static void bounds(const struct awaited *row, double run_s, double *least_s, double *most_s)
+{
+    time_foresee(run_s, row->limit_s, least_s, most_s);
+    *least_s += guess_check(row, run_s);
+    *most_s += guess_check(row, run_s);
+}
+
+/* Learns how long the rest of a row takes, whose runs take run_s. */
+static void learn_row(struct forecast *f, const struct awaited *like, const struct spent *spent,
+                      double trust)
+{
+    struct habit *const own = &f->habit[like->variant], *const all = &f->habit[like->backend];
+    const double check_s = guess_check(like, spent->run_s);
+    double least_s, most_s;
+    if (!(like->limit_s > 0)) {
+        line_add(&own->check, check_s, spent->row_s, trust);
+        line_add(&all->check_pool, check_s, spent->row_s, trust);
+        return;
+    }
+    bounds(like, spent->run_s, &least_s, &most_s);
+    own->over_s += trust * fmax(spent->row_s - least_s, 0);
+    own->span_s += trust * (most_s - least_s);
+    all->over_pool_s += trust * fmax(spent->row_s - least_s, 0);
+    all->span_pool_s += trust * (most_s - least_s);
+}
+
 static void learn(struct forecast *f, const struct awaited *like, const struct spent *spent,
                   double trust)
 {
-    if (spent->run_s > 0) {
-        line_add(&f->habit[like->variant].run, guess_run(like), spent->run_s, trust);
-        line_add(&f->habit[like->backend].run_pool, guess_run(like), spent->run_s, trust);
-    }
     if (spent->prepare_s > 0) {
         line_add(&f->habit[like->op].reference, guess_reference(like), spent->prepare_s, trust);
         line_add(&f->habit[f->habits].reference, guess_reference(like), spent->prepare_s, trust);
     }
+    if (!(spent->run_s > 0))
+        return;
+    line_add(&f->habit[like->variant].run, guess_run(like), spent->run_s, trust);
+    line_add(&f->habit[like->backend].run_pool, guess_run(like), spent->run_s, trust);
+    if (spent->row_s > 0)
+        learn_row(f, like, spent, trust);
 }
 
 void forecast_learn(struct forecast *f, const struct awaited *like, const struct spent *spent)
@@ -124,7 +156,7 @@ void forecast_learn(struct forecast *f, const struct awaited *like, const struct
 static double foresee_run(const struct forecast *f, const struct awaited *row, enum basis *basis)
 {
     const struct habit *own = &f->habit[row->variant], *all = &f->habit[row->backend];
-    const bool scaled = own->run.w > 0;
+    const bool scaled = own->run.rows > 0;
     *basis = scaled || row->before.run_s > 0 ? BASIS_SCALED : BASIS_GUESSED;
     if (row->before.run_s > 0)
         return row->before.run_s;
@@ -137,15 +169,7 @@ static double foresee_reference(const struct forecast *f, const struct awaited *
     const struct line *all = &f->habit[f->habits].reference;
     if (row->before.prepare_s > 0)
         return row->before.prepare_s;
-    return line_at(own->w > 0 ? own : all, guess_reference(row));
-}
-
-/* What a timed row takes by the time of its runs: the least and the most. */
-static void bounds(const struct awaited *row, double run_s, double *least_s, double *most_s)
-{
-    time_foresee(run_s, row->limit_s, least_s, most_s);
-    *least_s += guess_check(row, run_s);
-    *most_s += guess_check(row, run_s);
+    return line_at(own->rows ? own : all, guess_reference(row));
 }
 
 /* What a row takes by the time of its runs and the habits of its variant, or of its backend. */
@@ -154,7 +178,8 @@ static double foresee_row(const struct forecast *f, const struct awaited *row, d
     const struct habit *own = &f->habit[row->variant], *all = &f->habit[row->backend];
     double least_s, most_s;
     if (!(row->limit_s > 0))
-        return line_at(&all->check, guess_check(row, run_s));
+        return line_at(own->check.rows < ROWS_ENOUGH ? &all->check_pool : &own->check,
+                       guess_check(row, run_s));
     bounds(row, run_s, &least_s, &most_s);
     const double general = (all->over_pool_s + SHARE * INERTIA_S) / (all->span_pool_s + INERTIA_S);
     const double share = (own->over_s + general * INERTIA_S) / (own->span_s + INERTIA_S);
@@ -170,24 +195,11 @@ static double drift(const struct forecast *f)
 void forecast_done(struct forecast *f, int i, const struct spent *spent)
 {
     const struct awaited *row = &f->row[i];
-    struct habit *const own = &f->habit[row->variant], *const all = &f->habit[row->backend];
-    double least_s, most_s;
-    if (!(spent->run_s > 0))
-        return;
     learn(f, row, spent, 1);
-    if (row->before.row_s > 0) {
+    if (spent->run_s > 0 && row->before.row_s > 0) {
         f->expected_s += row->before.row_s;
         f->spent_s += spent->row_s;
     }
-    if (!(row->limit_s > 0)) {
-        line_add(&all->check, guess_check(row, spent->run_s), spent->row_s, 1);
-        return;
-    }
-    bounds(row, spent->run_s, &least_s, &most_s);
-    own->over_s += fmax(spent->row_s - least_s, 0);
-    own->span_s += most_s - least_s;
-    all->over_pool_s += fmax(spent->row_s - least_s, 0);
-    all->span_pool_s += most_s - least_s;
 }
 
 struct estimate forecast_row(const struct forecast *f, int i)

@@ -9,7 +9,6 @@
 #include <criterion/new/assert.h>
 #include <math.h>
 #include <stdlib.h>
-#include <stdio.h>
 
 enum { VARIANTS = 8, CASES = 200, ROWS = VARIANTS * CASES, CAMPAIGNS = 40 };
 
@@ -90,7 +89,6 @@ static int right_after(double part, double limit_s, double *worst)
     for (uint64_t seed = 0; seed < CAMPAIGNS; seed++) {
         imagine(c, seed, limit_s);
         const double error = error_after(c, part);
-        if (getenv("V")) fprintf(stderr, "%+.2f ", error);
         right += fabs(error) <= 0.2;
         *worst = fabs(error) > fabs(*worst) ? error : *worst;
         forecast_close(&c->forecast);
@@ -107,5 +105,84 @@ Test(forecast, is_right_within_a_fifth_after_a_tenth)
         const int right = right_after(0.1, limits[i], &worst);
         cr_expect(ge(int, right, CAMPAIGNS - 2), "limit %g s: %d of %d, worst %+.0f %%", limits[i],
                   right, CAMPAIGNS, 100 * worst);
+    }
+}
+
+/* Two cases of two rows, of one variant each, in their order. */
+static struct awaited few[] = {
+    {.variant = 0, .item = 0, .work = 1e9, .bytes = 1e6, .pace = 1e9, .runs = 2},
+    {.variant = 1, .item = 0, .work = 1e9, .bytes = 1e6, .pace = 1e9, .runs = 2},
+    {.variant = 0, .item = 1, .work = 4e9, .bytes = 4e6, .pace = 1e9, .runs = 2},
+    {.variant = 1, .item = 1, .work = 4e9, .bytes = 4e6, .pace = 1e9, .runs = 2}};
+
+Test(forecast, goes_from_guesses_to_what_was_seen)
+{
+    struct forecast f;
+    forecast_open(&f, few, 4);
+    cr_assert(eq(int, forecast_row(&f, 2).basis, BASIS_GUESSED));
+    cr_assert(gt(dbl, forecast_row(&f, 0).prepare_s, 0));
+    cr_assert(zero(dbl, forecast_row(&f, 1).prepare_s)); /* the row before had paid */
+    const struct spent spent = {.prepare_s = 10, .run_s = 3, .row_s = 6};
+    forecast_done(&f, 0, &spent);
+    cr_assert(eq(int, forecast_row(&f, 2).basis, BASIS_SCALED));
+    cr_assert(epsilon_eq(dbl, forecast_row(&f, 2).row_s, 24, 0.5));
+    cr_assert(epsilon_eq(dbl, forecast_row(&f, 2).prepare_s, 40, 0.5));
+    /* A variant that has not run yet goes by the others of its backend. */
+    cr_assert(eq(int, forecast_row(&f, 3).basis, BASIS_GUESSED));
+    cr_assert(epsilon_eq(dbl, forecast_row(&f, 3).row_s, 24, 0.5));
+    cr_assert(epsilon_eq(dbl, forecast_left_s(&f, 2), 24 + 40 + 24, 1.5));
+    forecast_close(&f);
+}
+
+Test(forecast, knows_what_was_measured_and_how_much_longer_it_takes_now)
+{
+    struct awaited row[4];
+    struct forecast f;
+    for (int i = 0; i < 4; i++) {
+        row[i] = few[i];
+        row[i].before = (struct spent){.prepare_s = 5, .run_s = 1, .row_s = 100};
+    }
+    row[3].skipped = true;
+    forecast_open(&f, row, 4);
+    cr_assert(eq(int, forecast_row(&f, 0).basis, BASIS_MEASURED));
+    cr_assert(eq(dbl, forecast_left_s(&f, 0), 3 * 100 + 2 * 5));
+    const struct spent slower = {.prepare_s = 5, .run_s = 1.5, .row_s = 150};
+    forecast_done(&f, 0, &slower);
+    cr_assert(epsilon_eq(dbl, forecast_row(&f, 1).row_s, 150, 1));
+    forecast_close(&f);
+}
+
+/* Small rows are overhead, large ones are work: neither tells of the other alone. */
+Test(forecast, tells_overhead_from_work)
+{
+    struct awaited row[] = {few[0], few[0], few[0], few[0]};
+    struct forecast f;
+    row[0].work = 1e4;
+    row[1].work = 1e8;
+    row[2].work = 1e5;
+    row[3].work = 1e9;
+    forecast_open(&f, row, 4);
+    for (int i = 0; i < 2; i++) {
+        const double run_s = 0.02 + row[i].work / 2e8;
+        const struct spent spent = {.run_s = run_s, .row_s = 2 * run_s};
+        forecast_learn(&f, &row[i], &spent);
+    }
+    cr_assert(epsilon_eq(dbl, forecast_row(&f, 2).row_s, 0.04, 0.02));
+    cr_assert(epsilon_eq(dbl, forecast_row(&f, 3).row_s, 10, 1));
+    forecast_close(&f);
+}
+
+Test(forecast, durations_read_as_they_are_said)
+{
+    static const struct {
+        double seconds;
+        const char *text;
+    } known[] = {{0.004, "0.00 s"},      {9.996, "10.0 s"},     {59.94, "59.9 s"},
+                 {59.96, "1 min 00 s"},  {119.6, "2 min 00 s"}, {3599.4, "59 min 59 s"},
+                 {3599.6, "1 h 00 min"}, {7384, "2 h 03 min"},  {360000, "100 h 00 min"}};
+    for (int i = 0; i < (int)(sizeof known / sizeof *known); i++) {
+        char text[64] = "";
+        append_duration(text, sizeof text, known[i].seconds);
+        cr_expect(eq(str, text, (char *)(uintptr_t)known[i].text));
     }
 }

@@ -39,7 +39,8 @@ struct awaited foresee_sizes(const struct campaign *c, const struct row *row, do
                             .variant = (int)(row->entry - ENTRIES),
                             .backend = backend,
                             .item = (int)(row->item - c->cases.item),
-                            .skipped = variant->accepts && variant->accepts(row->item->problem),
+                            .skipped = beyond_all_machines(row->item->op, row->item->problem) ||
+                                       (variant->accepts && variant->accepts(row->item->problem)),
                             .work = forecast_work(cost.flops, cost.bytes),
                             .bytes = cost.bytes,
                             .pace = pace_of(row->backend),
@@ -53,26 +54,26 @@ static double known(const json_t *row, const char *path)
     return seconds > 0 ? seconds : 0;
 }
 
-/* What a row says that it took; it may be older than some of its members. */
-static struct spent spent_of(const json_t *row)
+/* What a row says that it took; it may be older than some of its members. A row without a time is
+ * no measure of one with, nor is one that had more time of one that a budget shortens. */
+static struct spent spent_of(const struct campaign *c, const json_t *row, double limit_s)
 {
-    const double prepare_s = known(row, "prepare_s"), spent_s = known(row, "spent_s");
-    return (struct spent){prepare_s, known(row, "check.run_s"), fmax(spent_s - prepare_s, 0)};
+    const bool timed = results_get(row, "time") != NULL;
+    const bool alike = timed == (limit_s > 0) && (!timed || c->row_limit_s >= ROW_LIMIT_S);
+    struct spent spent = {known(row, "prepare_s"), known(row, "check.run_s"), 0};
+    if (alike)
+        spent.row_s = fmax(known(row, "spent_s") - spent.prepare_s, 0);
+    return spent;
 }
 
-/* What an earlier run of the row says of it. A row without a time is no measure of one with, nor
- * is one that had more time of one that a budget shortens. */
+/* What an earlier run of the row says of it. */
 static void remember(const struct campaign *c, const struct row *row, const json_t *index,
                      struct awaited *awaited)
 {
     const json_t *found = history_find(index, row->entry->full, row->item);
     json_t *keys = results_keys(row->item);
-    if (json_equal(keys, results_get(found, "keys"))) {
-        const bool timed = results_get(found, "time") != NULL;
-        awaited->before = spent_of(found);
-        if (timed != (awaited->limit_s > 0) || (timed && c->row_limit_s < ROW_LIMIT_S))
-            awaited->before.row_s = 0;
-    }
+    if (json_equal(keys, results_get(found, "keys")))
+        awaited->before = spent_of(c, found, awaited->limit_s);
     json_decref(keys);
 }
 
@@ -95,8 +96,9 @@ static void learn(struct campaign *c, const json_t *row)
         struct awaited like = c->forecast.row[i];
         if (c->row[i].entry != entry || !(flops + bytes > 0))
             continue;
-        const struct spent spent = spent_of(row);
+        const struct spent spent = spent_of(c, row, like.limit_s);
         like.work = forecast_work(flops, bytes);
+        like.bytes = bytes;
         forecast_learn(&c->forecast, &like, &spent);
         return;
     }
