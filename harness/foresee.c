@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 const double ROW_LIMIT_S = 5;
 
@@ -129,6 +129,7 @@ static json_t *read_history(const struct campaign *c)
     json_t *all = json_array();
     const char *out = c->options->out;
     char pattern[256] = "";
+    struct stat status;
     glob_t found = {0};
     if (c->machine[0])
         append(pattern, sizeof pattern, "results/%s/*.jsonl", results_text(c->machine[0], "slug"));
@@ -137,7 +138,7 @@ static json_t *read_history(const struct campaign *c)
         if (!out || strcmp(out, found.gl_pathv[i]))
             read_rows(c, found.gl_pathv[i], all);
     globfree(&found);
-    if (out && !access(out, F_OK))
+    if (out && !stat(out, &status) && S_ISREG(status.st_mode)) /* /dev/full has no end */
         read_rows(c, out, all);
     return all;
 }

@@ -1,10 +1,10 @@
 #include "merge.h"
-#include "campaign.h"
 #include "compare_files.h"
 #include "history.h"
+#include "suite_order.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,9 +26,8 @@ static const char *const BUILD[] = {"machine.cpu",
 /* What rows of one name have in common. */
 static const char *const SAME_ROW[] = {"keys", "source", "check.status", NULL};
 
-/* Members that merge() adds to a row while it works. */
-#define FROM  "merge_from"
-#define PLACE "merge_place"
+/* A member that a row has while files are joined: its file. */
+#define FROM "merge_from"
 
 struct merge {
     json_t *all;     /* the latest row of each name, by its name */
@@ -82,12 +81,17 @@ static bool agree_on_row(struct merge *merge, const json_t *one, const json_t *o
     }
     if (apart <= log1p(merge->within))
         return true;
-    return refuse(
-        message,
-        "%s takes %.4g ms in %s and %.4g ms in %s, %.1f %% apart: expected at most %g %%; "
-        "time that case again on both machines, or allow for more by --within PERCENT",
-        name, was, results_text(one, FROM), is, results_text(other, FROM), 100 * expm1(apart),
-        100 * merge->within);
+    refuse(message,
+           "%s takes %.4g ms in %s and %.4g ms in %s, %.1f %% apart: expected at most %g %%; "
+           "time that case again on both machines, or allow for more by --within PERCENT",
+           name, was, results_text(one, FROM), is, results_text(other, FROM), 100 * expm1(apart),
+           100 * merge->within);
+    const double had_mhz = results_number(one, "time.clock_mhz");
+    const double has_mhz = results_number(other, "time.clock_mhz");
+    if (had_mhz > 0 && has_mhz > 0)
+        append(message->text, sizeof message->text, " (clocks: %.0f and %.0f MHz)", had_mhz,
+               has_mhz);
+    return false;
 }
 
 /* The rows of a file; the first file has nothing to agree with. */
@@ -171,90 +175,21 @@ static void name_missing_parts(const json_t *all)
     json_decref(have);
 }
 
-/* The place of a row's case in its suite; behind all when that is not known. */
-static int place_in(const struct case_list *cases, const json_t *row)
-{
-    int i = 0;
-    while (i < cases->count && (strcmp(cases->item[i].suite, results_text(row, "suite")) ||
-                                strcmp(cases->item[i].name, results_text(row, "case")) ||
-                                strcmp(cases->item[i].op->name, results_text(row, "op"))))
-        i++;
-    return i;
-}
-
-/* The cases of the suites that the rows name, as far as there are such. */
-static void read_suites(const json_t *all, struct case_list *cases)
-{
-    json_t *seen = json_object();
-    const char *name;
-    json_t *row;
-    json_object_foreach((json_t *)all, name, row)
-    {
-        const char *suite = results_text(row, "suite");
-        char *const suites[] = {(char *)(uintptr_t)suite, NULL};
-        struct case_list more = {0};
-        struct message message;
-        if (json_object_get(seen, suite))
-            continue;
-        json_object_set_new(seen, suite, json_true());
-        if (!strchr(suite, '/') && campaign_cases(suites, &more, &message)) {
-            const size_t size = (size_t)(cases->count + more.count) * sizeof *cases->item;
-            cases->item = realloc(cases->item, size ? size : 1);
-            if (!cases->item)
-                abort();
-            memcpy(cases->item + cases->count, more.item, (size_t)more.count * sizeof *more.item);
-            cases->count += more.count;
-            free(more.item);
-        }
-    }
-    json_decref(seen);
-}
-
-static int by_place(const void *a, const void *b)
-{
-    const json_t *const *one = a, *const *other = b;
-    const double first = results_number(*one, PLACE), second = results_number(*other, PLACE);
-    return (first > second) - (first < second);
-}
-
-/* The rows in the order of their suites, else in that in which they came. */
-static json_t *sort(const json_t *all)
-{
-    const size_t count = json_object_size(all);
-    json_t **order = must_allocate(count, sizeof *order), *sorted = json_array(), *row;
-    struct case_list cases = {0};
-    const char *name;
-    size_t at = 0;
-    read_suites(all, &cases);
-    json_object_foreach((json_t *)all, name, row)
-    {
-        const double place = (double)place_in(&cases, row) * (double)count + (double)at;
-        json_object_set_new(row, PLACE, json_real(place));
-        order[at++] = row;
-    }
-    qsort(order, count, sizeof(json_t *), by_place);
-    for (at = 0; at < count; at++) {
-        json_object_del(order[at], FROM);
-        json_object_del(order[at], PLACE);
-        json_array_append(sorted, order[at]);
-    }
-    cases_free(&cases);
-    free(order);
-    return sorted;
-}
-
 /* Writes the rows to a file that is not there yet, all of them or none. 15 digits are those that a
  * row was written with, and no more. */
-static bool write_rows(const json_t *rows, const char *out, struct message *message)
+static bool write_rows(json_t *rows, const char *out, struct message *message)
 {
     char *draft;
     if (asprintf(&draft, "%s.%d", out, (int)getpid()) < 0)
         abort();
     FILE *file = fopen(draft, "wx");
     bool good = file != NULL;
-    for (size_t i = 0; i < json_array_size(rows) && good; i++)
-        good = !json_dumpf(json_array_get(rows, i), file, JSON_COMPACT | JSON_REAL_PRECISION(15)) &&
+    for (size_t i = 0; i < json_array_size(rows) && good; i++) {
+        json_t *row = json_array_get(rows, i);
+        json_object_del(row, FROM);
+        good = !json_dumpf(row, file, JSON_COMPACT | JSON_REAL_PRECISION(15)) &&
                fputc('\n', file) != EOF;
+    }
     if (file)
         good = !fflush(file) && (!fsync(fileno(file)) || errno == EINVAL) && good;
     if (file)
@@ -264,6 +199,66 @@ static bool write_rows(const json_t *rows, const char *out, struct message *mess
         refuse(message, "--out %s: %s: expected a file that can be made", out, strerror(errno));
     unlink(draft);
     free(draft);
+    return good;
+}
+
+/* Appends a file that may not be there to another. */
+static bool append_file(FILE *to, const char *path)
+{
+    char part[1 << 16];
+    size_t size;
+    FILE *from = fopen(path, "r");
+    bool good = from || errno == ENOENT;
+    while (from && good && (size = fread(part, 1, sizeof part, from)))
+        good = fwrite(part, 1, size, to) == size;
+    if (from)
+        good = !ferror(from) && !fclose(from) && good;
+    return good;
+}
+
+/* Joins the samples that stand beside the files, if any do, in a file that is not there yet. */
+static bool join_samples(char *const *files, const char *out, struct message *message)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+    bool any = false;
+    results_samples_path(out, to, sizeof to);
+    for (int i = 0; files[i]; i++) {
+        results_samples_path(files[i], from, sizeof from);
+        any |= !access(from, F_OK);
+    }
+    if (!any)
+        return true;
+    FILE *file = fopen(to, "wx");
+    if (!file)
+        return refuse(message, "%s: %s: expected a file that can be made, for the samples", to,
+                      strerror(errno));
+    bool good = true;
+    for (int i = 0; files[i] && good; i++) {
+        results_samples_path(files[i], from, sizeof from);
+        good =
+            append_file(file, from) ||
+            refuse(message, "%s: %s: expected samples that can be copied", from, strerror(errno));
+    }
+    if (fclose(file) && good)
+        good = refuse(message, "%s: %s: expected room for the samples", to, strerror(errno));
+    if (!good)
+        unlink(to);
+    return good;
+}
+
+/* Writes all, or nothing. */
+static bool write_all(const json_t *all, char *const *files, const char *out,
+                      struct message *message)
+{
+    char samples[PATH_MAX];
+    json_t *rows = suite_order(all);
+    bool good = join_samples(files, out, message);
+    if (good && !write_rows(rows, out, message)) {
+        results_samples_path(out, samples, sizeof samples);
+        unlink(samples);
+        good = false;
+    }
+    json_decref(rows);
     return good;
 }
 
@@ -278,10 +273,8 @@ int merge_files(char *const *files, const char *out, double within)
     for (int i = 0; files[i] && good; i++)
         good = add_file(&merge, files[i], &message);
     if (good) {
-        json_t *rows = sort(merge.all);
         name_missing_parts(merge.all);
-        good = write_rows(rows, out, &message);
-        json_decref(rows);
+        good = write_all(merge.all, files, out, &message);
     }
     if (!good)
         status = complain(EXIT_BAD_INPUT, "%s", message.text);

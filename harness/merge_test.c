@@ -93,6 +93,37 @@ Test(merge, joins_in_the_order_of_the_suite)
     json_decref(before);
 }
 
+/* Samples stand beside their rows, before and after; a file of them that is there is not lost. */
+Test(merge, joins_samples)
+{
+    char beside[FOLDER_PATH], joined[FOLDER_PATH], kept[64] = "";
+    add_row(first, "simd", "guide", 1, "1/2", "");
+    add_row(second, "simd", "guide", 1, "2/2", "");
+    folder_path(beside, "first.samples");
+    folder_path(joined, "merged.samples");
+    FILE *file = fopen(beside, "w");
+    fputs("{\"ms\":[1]}\n", file);
+    fclose(file);
+    merge("");
+    cr_assert(eq(int, status, 0), "%s", text);
+    unlink(merged);
+    folder_path(beside, "second.samples");
+    file = fopen(beside, "w");
+    fputs("{\"ms\":[2]}\n", file);
+    fclose(file);
+    merge("");
+    cr_assert(eq(int, status, 2));
+    assert_says("merged.samples: File exists: expected a file that can be made");
+    cr_assert(ne(int, access(merged, F_OK), 0));
+    unlink(joined);
+    merge("");
+    cr_assert(eq(int, status, 0), "%s", text);
+    file = fopen(joined, "r");
+    kept[fread(kept, 1, sizeof kept - 1, file)] = '\0';
+    fclose(file);
+    cr_assert(eq(str, kept, "{\"ms\":[1]}\n{\"ms\":[2]}\n"));
+}
+
 Test(merge, says_which_part_is_missing)
 {
     add_row(first, "simd", "guide", 1, "1/4", "");
@@ -114,6 +145,10 @@ Test(merge, refuses_times_that_differ)
     assert_says("2.0 % apart: expected at most 1 %");
     merge("--within 1.9");
     assert_refused("expected at most 1.9 %");
+    add_row(second, "simd", "guide", 1.03, "2/2", "");
+    merge("");
+    assert_refused("3.0 % apart"); /* the later row */
+    add_row(second, "simd", "guide", 1.02, "2/2", "");
     merge("--within -1");
     assert_refused("--within -1: expected a number of percent above 0");
     merge("--within 2.1");
