@@ -40,7 +40,10 @@ static void show_progress(const struct campaign *c, int i)
     char left[64] = "";
     if (!isatty(STDERR_FILENO))
         return;
-    append_duration(left, sizeof left, forecast_left_s(&c->forecast, i));
+    double left_s = forecast_left_s(&c->forecast, i);
+    if (c->options->budget_s > 0)
+        left_s = fmin(left_s, fmax(c->options->budget_s - (c->row_start_s - c->start_s), 0));
+    append_duration(left, sizeof left, left_s);
     fprintf(stderr, "\r\033[K[%d/%d] %s %s/%s  %s left", c->rows + 1, c->kept + c->rows_all,
             row->entry->full, row->item->suite, row->item->name, left);
     fflush(stderr);
@@ -120,7 +123,8 @@ static bool lose_row(void *context, int i, enum loss loss, const char *reason)
 {
     struct campaign *c = context;
     struct outcome outcome = {.status = loss == LOSS_TIMEOUT ? STATUS_TIMEOUT : STATUS_CRASH,
-                              .error = -1};
+                              .error = -1,
+                              .spent_s = now_s() - c->row_start_s};
     struct report report;
     if (i >= c->rows_all) {
         c->lost_at_end = true;

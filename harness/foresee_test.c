@@ -2,6 +2,7 @@
  * variable SSMBENCH names. */
 #include "binary_fixture.h"
 #include "folder_fixture.h"
+#include "results.h"
 
 static char rows[FOLDER_PATH];
 
@@ -74,6 +75,31 @@ Test(foresee, says_where_estimates_are_from)
     ssmbench("verify " PLAIN " --dry-run --resume --out %s", rows);
     assert_says("1 rows are kept, 1 are left");
     assert_says("1 to do, 0 skipped, 1 kept");
+}
+
+/* The first row of a case pays for the reference; every row says what it took, also one that was
+ * lost. */
+Test(foresee, rows_say_what_they_took)
+{
+    struct message message;
+    json_t *array = json_array();
+    ssmbench("verify quick --backend cpu --op '^selscan$' --case '^guide$' --out %s", rows);
+    cr_assert(eq(int, status, 0), "%s", text);
+    ssmbench("verify speedup --backend cpu --variant '^selscan/stepwise' --case "
+             "'^lengths/length=65536$' --timeout 0.2 --out %s",
+             rows);
+    cr_assert(eq(int, status, 1), "%s", text);
+    cr_assert(results_read(array, rows, &message), "%s", message.text);
+    const size_t last = json_array_size(array) - 1;
+    for (size_t i = 0; i < last; i++) {
+        const json_t *row = json_array_get(array, i);
+        const double spent_s = results_number(row, "spent_s");
+        cr_expect(ge(dbl, spent_s, results_number(row, "check.run_s")));
+        cr_expect(eq(int, results_get(row, "prepare_s") != NULL, i == 0));
+        cr_expect(i > 0 || results_number(row, "prepare_s") < spent_s);
+    }
+    cr_assert(ge(dbl, results_number(json_array_get(array, last), "spent_s"), 0.2));
+    json_decref(array);
 }
 
 /* What a row says that it took is what a dry run says that it will take. */
