@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,10 @@ enum {
     KEY_TRIALS,
     KEY_IN_PROCESS,
     KEY_TOOL,
-    KEY_LAUNCHES
+    KEY_LAUNCHES,
+    KEY_SHARD,
+    KEY_DRY_RUN,
+    KEY_WITHIN
 };
 
 const struct argp_option CAMPAIGN_OPTIONS[] = {
@@ -48,6 +52,12 @@ const struct argp_option CAMPAIGN_OPTIONS[] = {
     {"in-process", KEY_IN_PROCESS, NULL, 0,
      "run rows in this process, for a debugger: a crash ends all", 0},
     {"fail-fast", KEY_FAIL_FAST, NULL, 0, "end after the first row that fails", 0},
+    {"shard", KEY_SHARD, "I/N", 0,
+     "only part I of N of the cases, for one of N like machines: `ssmbench merge` joins their "
+     "files",
+     0},
+    {"dry-run", KEY_DRY_RUN, NULL, 0,
+     "list the rows that would be done or skipped, and how long they would take; do nothing", 0},
     {0},
 };
 const struct argp_option COMPARE_OPTIONS[] = {
@@ -64,6 +74,11 @@ const struct argp_option SELFTEST_OPTIONS[] = {
     {"trials", KEY_TRIALS, "N", 0, "of each slow-down of each variant and case; else 100", 0},
     {"rounds", KEY_ROUNDS, "N", 0, "of A B B A in each trial; else 52, as for compare", 0},
     {"out", KEY_OUT, "FILE", 0, "append a JSON line a trial to FILE", 0},
+    {0},
+};
+const struct argp_option MERGE_OPTIONS[] = {
+    {"out", KEY_OUT, "FILE", 0, "the file to write, which may not be there yet", 0},
+    {"within", KEY_WITHIN, "PERCENT", 0, "that times of one row may differ by; else 1", 0},
     {0},
 };
 const struct argp_option EXPORT_OPTIONS[] = {
@@ -112,13 +127,14 @@ const struct argp_option INFO_OPTIONS[] = {
 
 const struct argp_option NO_OPTIONS[] = {{0}};
 
-static double parse_seconds(const char *option, const char *text, struct argp_state *state)
+static double parse_positive(const char *option, const char *unit, const char *text,
+                             struct argp_state *state)
 {
     char *end;
-    const double seconds = strtod(text, &end);
-    if (*end || !(seconds > 0) || !isfinite(seconds))
-        argp_error(state, "--%s %s: expected a number of seconds above 0", option, text);
-    return seconds;
+    const double value = strtod(text, &end);
+    if (*end || !(value > 0) || !isfinite(value))
+        argp_error(state, "--%s %s: expected a number of %s above 0", option, text, unit);
+    return value;
 }
 
 static int parse_count(const char *option, const char *text, int most, struct argp_state *state)
@@ -128,6 +144,18 @@ static int parse_count(const char *option, const char *text, int most, struct ar
     if (!isdigit((unsigned char)*text) || *end || count < 1 || count > most)
         argp_error(state, "--%s %s: expected a number from 1 to %d", option, text, most);
     return (int)count;
+}
+
+/* "2/3": the second of three parts. */
+static void parse_shard(const char *text, struct campaign_options *options,
+                        struct argp_state *state)
+{
+    int end = 0;
+    if (!isdigit((unsigned char)*text) ||
+        sscanf(text, "%7d/%n%7d%n", &options->shard, &end, &options->shards, &end) != 2 ||
+        text[end] || options->shard < 1 || options->shard > options->shards)
+        argp_error(state, "--shard %s: expected I/N, part I from 1 to N of N parts, such as 1/3",
+                   text);
 }
 
 error_t arguments_parse(int key, char *text, struct argp_state *state)
@@ -151,10 +179,10 @@ error_t arguments_parse(int key, char *text, struct argp_state *state)
         a->campaign.out = text;
         break;
     case KEY_BUDGET:
-        a->campaign.budget_s = parse_seconds("budget", text, state);
+        a->campaign.budget_s = parse_positive("budget", "seconds", text, state);
         break;
     case KEY_TIMEOUT:
-        a->campaign.timeout_s = parse_seconds("timeout", text, state);
+        a->campaign.timeout_s = parse_positive("timeout", "seconds", text, state);
         break;
     case KEY_ROUNDS:
         a->rounds = parse_count("rounds", text, COMPARE_ROUNDS_MAX, state);
@@ -173,6 +201,15 @@ error_t arguments_parse(int key, char *text, struct argp_state *state)
         break;
     case KEY_FAIL_FAST:
         a->campaign.fail_fast = true;
+        break;
+    case KEY_SHARD:
+        parse_shard(text, &a->campaign, state);
+        break;
+    case KEY_DRY_RUN:
+        a->campaign.dry_run = true;
+        break;
+    case KEY_WITHIN:
+        a->within = parse_positive("within", "percent", text, state) / 100;
         break;
     case KEY_FORMAT:
         for (a->format = GRID_TEXT; a->format <= GRID_CSV; a->format++)

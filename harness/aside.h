@@ -20,4 +20,7 @@ struct aside {
 int aside_measure(const struct backend *backend, const struct launch *launch, double run_ms,
                   const volatile sig_atomic_t *interrupted, struct aside *aside);
 
+/* Seconds that it takes for runs of `run_s`. */
+double aside_foresee(double run_s);
+
 #endif

@@ -1,7 +1,8 @@
 #include "find.h"
+#include "foresee.h"
 #include "interrupt.h"
-#include "perform.h"
 #include "resume.h"
+#include "shard.h"
 
 #include <limits.h>
 #include <math.h>
@@ -14,8 +15,8 @@
  * reference in it. */
 static const double TIMEOUT_S = 60, LEAST_FLOPS_GPU = 5e9, LEAST_FLOPS = 2e7;
 
-/* Longest sampling of a row, and the least that a budget may shrink it to, in seconds. */
-static const double ROW_LIMIT_S = 5, ROW_LEAST_S = 0.5;
+/* What a budget may shrink the longest sampling of a row to, in seconds. */
+static const double ROW_LEAST_S = 0.5;
 
 bool campaign_cases(char *const *suites, struct case_list *list, struct message *message)
 {
@@ -32,26 +33,20 @@ bool campaign_cases(char *const *suites, struct case_list *list, struct message 
     return true;
 }
 
-/* The line that names the row in progress; on a terminal only, and overwritten. */
-static void show_progress(const struct campaign *c, const struct entry *entry,
-                          const struct test_case *item)
+/* The line that names row `i`, in progress; on a terminal only, and overwritten. */
+static void show_progress(const struct campaign *c, int i)
 {
+    const struct row *row = &c->row[i];
+    char left[64] = "";
     if (!isatty(STDERR_FILENO))
         return;
-    const double spent = now_s() - c->start_s;
-    const double left =
-        c->weight_done > 0 ? spent * (c->weight_all - c->weight_done) / c->weight_done : NAN;
-    fprintf(stderr, "\r\033[K[%d/%d] %s %s/%s", c->rows + 1, c->kept + c->rows_all, entry->full,
-            item->suite, item->name);
-    if (isfinite(left))
-        fprintf(stderr, "  %.0f min %02.0f s left", floor(left / 60), fmod(left, 60));
+    double left_s = forecast_left_s(&c->forecast, i);
+    if (c->options->budget_s > 0)
+        left_s = fmin(left_s, fmax(c->options->budget_s - (c->row_start_s - c->start_s), 0));
+    append_duration(left, sizeof left, left_s);
+    fprintf(stderr, "\r\033[K[%d/%d] %s %s/%s  %s left", c->rows + 1, c->kept + c->rows_all,
+            row->entry->full, row->item->suite, row->item->name, left);
     fflush(stderr);
-}
-
-static double weight(const struct test_case *item)
-{
-    const struct cost cost = item->op->cost(item->problem);
-    return cost.flops + 4 * cost.bytes;
 }
 
 /* A backend to be described, and whether its roofs are to be measured. */
@@ -75,7 +70,7 @@ static void print_machine(FILE *stream, const void *question)
 /* What rows say of the machine; NULL when the process that was asked is lost. */
 static json_t *ask_machine(const struct campaign *c, const struct backend *backend)
 {
-    const struct machine_question question = {backend, c->options->bench};
+    const struct machine_question question = {backend, c->options->bench && !c->options->dry_run};
     if (c->options->in_process)
         return describe_machine(&question);
     char *answer = ask_child(print_machine, &question, ASK_LIMIT_S);
@@ -90,7 +85,8 @@ static double begin_row(void *context, int i)
     struct campaign *c = context;
     const struct row *row = &c->row[i];
     const bool on_host = row->backend->memory_free == host_memory_free;
-    show_progress(c, row->entry, row->item);
+    c->row_start_s = now_s();
+    show_progress(c, i);
     if (c->options->timeout_s > 0)
         return c->options->timeout_s;
     return TIMEOUT_S + row->item->op->cost(row->item->problem).flops /
@@ -113,7 +109,9 @@ static void count_row(void *context, int i, const void *from_child)
     c->difference = fmax(c->difference, report->difference);
     c->count[report->status]++;
     c->rows++;
-    c->weight_done += weight(c->row[i].item);
+    const struct spent spent = {report->prepare_s, report->run_s,
+                                fmax(now_s() - c->row_start_s - report->prepare_s, 0)};
+    forecast_done(&c->forecast, i, &spent);
     junit_add(&c->junit, c->row[i].entry->full, c->row[i].item->suite, c->row[i].item->name,
               report->status, report->line + report->detail, report->run_s);
     c->lacks_memory |= report->lacks_memory;
@@ -125,7 +123,8 @@ static bool lose_row(void *context, int i, enum loss loss, const char *reason)
 {
     struct campaign *c = context;
     struct outcome outcome = {.status = loss == LOSS_TIMEOUT ? STATUS_TIMEOUT : STATUS_CRASH,
-                              .error = -1};
+                              .error = -1,
+                              .spent_s = now_s() - c->row_start_s};
     struct report report;
     if (i >= c->rows_all) {
         c->lost_at_end = true;
@@ -192,6 +191,7 @@ static void campaign_free(struct campaign *c)
 {
     results_close(&c->results);
     junit_close(&c->junit);
+    foresee_close(c);
     filter_close(&c->filter);
     cases_free(&c->cases);
     free(c->pace);
@@ -220,7 +220,7 @@ static enum exit_status plan(struct campaign *c)
     if (c->verified_only)
         complain(EXIT_WELL, "cases with bench = off, which are only verified: %d",
                  c->verified_only);
-    return EXIT_WELL;
+    return options->shards ? shard_rows(c) : EXIT_WELL;
 }
 
 /* The machine, and which rows are left to do. */
@@ -240,16 +240,15 @@ static enum exit_status make_ready(struct campaign *c)
                             c->filter.backend[i]->name);
     }
     if ((!interrupted && options->resume && !resume(c, &message)) ||
-        !results_open(&c->results, options->out, &message))
+        (!options->dry_run && !results_open(&c->results, options->out, &message)))
         return complain(EXIT_BAD_INPUT, "%s", message.text);
     if (options->resume)
         complain(EXIT_WELL, "%s: %d rows are kept, %d are left", options->out, c->kept,
                  c->rows_all);
-    for (int i = 0; i < c->rows_all; i++)
-        c->weight_all += weight(c->row[i].item);
     c->row_limit_s = ROW_LIMIT_S;
     if (options->budget_s > 0 && c->rows_all)
         c->row_limit_s = fmin(ROW_LIMIT_S, fmax(ROW_LEAST_S, options->budget_s / c->rows_all / 2));
+    foresee(c);
     return EXIT_WELL;
 }
 
@@ -260,6 +259,8 @@ static int run(struct campaign *c)
         status = (int)make_ready(c);
     if (status)
         return status;
+    if (c->options->dry_run)
+        return interrupted ? EXIT_INTERRUPTED : foresee_print(c);
     const struct supervision supervision = {.work = perform_rows,
                                             .begin = begin_row,
                                             .done = count_row,
@@ -281,7 +282,7 @@ int campaign_run(const struct campaign_options *options)
     interrupt_watch();
     junit_open(&c.junit, options->junit);
     int status = run(&c);
-    if (!junit_write(&c.junit, &message))
+    if (!options->dry_run && !junit_write(&c.junit, &message))
         status = complain(EXIT_BAD_INPUT, "%s", message.text);
     campaign_free(&c);
     return status;

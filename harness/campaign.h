@@ -16,6 +16,8 @@ struct campaign_options {
     bool fail_fast;                  /* end after the first row that fails */
     bool resume;                     /* rows that `out` has already are not done again */
     bool in_process;                 /* rows run in this process, for debuggers */
+    bool dry_run;                    /* list what would be done, and do nothing */
+    int shard, shards;               /* the first of `shards` parts is 1; 0, 0: all rows */
     double timeout_s;                /* of a row; 0: by its work */
     double budget_s; /* leave out and name what does not fit in this time or in memory; 0: no */
 };

@@ -164,9 +164,9 @@ Test(cli, without_a_verb_it_shows_its_usage)
 
 Test(cli, help_is_no_error)
 {
-    static const char *const arguments[] = {"--help",        "help",         "list --help",
-                                            "verify --help", "bench --help", "table --help",
-                                            "info --help",   "check --help", "audio-check --help"};
+    static const char *const arguments[] = {
+        "--help",       "help",        "list --help",  "verify --help",      "bench --help",
+        "table --help", "info --help", "check --help", "audio-check --help", "merge --help"};
     for (int i = 0; i < 8; i++) {
         ssmbench("%s", arguments[i]);
         cr_assert(eq(int, status, 0), "ssmbench %s", arguments[i]);

@@ -12,14 +12,13 @@ static const double BAND = 0.01;
 
 static const char *const LIKE[] = {"op", "variant", "backend", "suite", "case", "keys", NULL};
 
-/* The kind of machine, as set up. */
-static const char *const MACHINE[] = {"machine.name",
-                                      "machine.driver",
-                                      "machine.cuda",
-                                      "machine.threads",
-                                      "machine.power_cap_w",
-                                      "machine.ecc",
-                                      NULL};
+const char *const COMPARE_MACHINE[] = {"machine.name",
+                                       "machine.driver",
+                                       "machine.cuda",
+                                       "machine.threads",
+                                       "machine.power_cap_w",
+                                       "machine.ecc",
+                                       NULL};
 
 static const json_t *find(const json_t *rows, const json_t *like)
 {
@@ -38,7 +37,7 @@ static bool compare_row(const json_t *before, const json_t *after, enum verdict 
         results_number(after, "time.low_ms") / results_number(before, "time.high_ms");
     const double high =
         results_number(after, "time.high_ms") / results_number(before, "time.low_ms");
-    const bool same_machine = results_same(before, after, MACHINE);
+    const bool same_machine = results_same(before, after, COMPARE_MACHINE);
     *verdict = isfinite(low) && isfinite(high) ? paired_verdict(log(low), log(high), log1p(BAND))
                                                : VERDICT_UNRESOLVED;
     printf("%-12s %s/%s@%s %s/%s  %.4g ms, %.4g ms: %.4f times [%.4f, %.4f]\n",

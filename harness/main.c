@@ -6,6 +6,7 @@
 #include "compare_files.h"
 #include "export.h"
 #include "list.h"
+#include "merge.h"
 #include "profile.h"
 #include "run.h"
 #include "selftest.h"
@@ -26,7 +27,8 @@ static int bench_verb(struct arguments *a)
     a->campaign.bench = true;
     if (!a->campaign.out)
         a->campaign.out = "ssmbench.jsonl";
-    complain(EXIT_WELL, "rows go to %s", a->campaign.out);
+    if (!a->campaign.dry_run)
+        complain(EXIT_WELL, "rows go to %s", a->campaign.out);
     return verify_verb(a);
 }
 
@@ -81,6 +83,15 @@ static int selftest_verb(struct arguments *a)
     a->campaign.suites = a->word;
     return selftest_run(&a->campaign, a->rounds ? a->rounds : COMPARE_ROUNDS,
                         a->trials ? a->trials : SELFTEST_TRIALS);
+}
+
+static int merge_verb(struct arguments *a)
+{
+    if (!a->campaign.out)
+        return complain(EXIT_BAD_INPUT, "merge: expected --out FILE, which is to be written");
+    if (a->words < 2)
+        return complain(EXIT_BAD_INPUT, "merge: expected two or more .jsonl files");
+    return merge_files(a->word, a->campaign.out, a->within > 0 ? a->within : MERGE_WITHIN);
 }
 
 static int check_verb(struct arguments *a)
@@ -178,6 +189,11 @@ static const struct verb {
      "slower one was found: `ssmbench table selftest` prints it again of the rows in --out. Exit "
      "status: 1 when false alarms are beyond doubt in more than 5 % of tables, or a variant is not "
      "correct; else as for verify. docs/measuring.md says how to read it."},
+    {"merge", merge_verb, MERGE_OPTIONS, "A.jsonl B.jsonl...",
+     "Joins the files that the parts of a bench or verify --shard have written.\vRefuses files of "
+     "machines or builds that differ, or on which the case that all parts time takes times that "
+     "differ by more than 1 %; nothing is written then. Of several rows of a variant and case the "
+     "last one counts; they come in the order of their suite. Exit status: 0 written, 2 not."},
     {"check", check_verb, NO_OPTIONS, "CASE.safetensors OUTPUTS.safetensors",
      "Compares outputs computed elsewhere with those of an exported case.\vThe first file is what "
      "export wrote, the second has the outputs by their names, in the case's types. Prints status "

@@ -60,6 +60,11 @@ const json_t *perform_machine(const struct campaign *c, const struct backend *ba
     return c->machine[i];
 }
 
+double perform_limit_s(const struct campaign *c, const struct row *row)
+{
+    return c->options->bench && row->backend->timed ? c->row_limit_s : 0;
+}
+
 /* Writes the row of an outcome to the file, and what the parent has to know to `report`. */
 void perform_tell(struct campaign *c, const struct row *row, const struct outcome *outcome,
                   struct report *report)
@@ -73,12 +78,16 @@ void perform_tell(struct campaign *c, const struct row *row, const struct outcom
                               .difference = outcome->difference,
                               .s_per_flop =
                                   outcome->run_s / row->item->op->cost(row->item->problem).flops};
+    if (c->options->shards)
+        json_object_set_new(json, "shard",
+                            json_sprintf("%d/%d", c->options->shard, c->options->shards));
     report->write_failed =
         !results_append(&c->results, json, &message) ||
         (outcome->timed && !results_append_samples(&c->results, json, &outcome->timing, &message));
     if (report->write_failed)
         complain(EXIT_BAD_INPUT, "%s", message.text);
     report->run_s = outcome->run_s;
+    report->prepare_s = outcome->prepare_s;
     report->detail =
         row_line(row->item, row->entry, outcome, json, report->line, sizeof report->line);
     json_decref(json);
@@ -106,17 +115,22 @@ static void judge_time(const struct campaign *c, const struct row *row, struct o
 static bool run_row(struct campaign *c, const struct row *row, struct report *report)
 {
     struct outcome outcome;
-    const double limit_s = c->options->bench && row->backend->timed ? c->row_limit_s : 0;
+    const double start_s = now_s();
+    double prepare_s = 0;
     if (!skip(c, row->item, row->entry, row->backend, &outcome)) {
-        if (!c->is_prepared)
+        if (!c->is_prepared) {
             prepare(row->item, &c->prepared);
+            prepare_s = now_s() - start_s;
+        }
         c->is_prepared = true;
         c->prepared.one_backend = !c->filter.backend[1];
-        if (interrupted ||
-            !trial_run(&c->prepared, row->entry, row->backend, limit_s, &interrupted, &outcome))
+        if (interrupted || !trial_run(&c->prepared, row->entry, row->backend,
+                                      perform_limit_s(c, row), &interrupted, &outcome))
             return false;
         judge_time(c, row, &outcome);
     }
+    outcome.prepare_s = prepare_s;
+    outcome.spent_s = now_s() - start_s;
     perform_tell(c, row, &outcome, report);
     timing_free(&outcome.timing);
     return true;

@@ -4,6 +4,7 @@
 
 #include "campaign.h"
 #include "filter.h"
+#include "forecast.h"
 #include "junit.h"
 #include "results.h"
 #include "supervise.h"
@@ -24,9 +25,9 @@ struct row {
 struct report {
     enum status status;
     bool lacks_memory, write_failed, compared;
-    double difference, run_s, s_per_flop; /* 0 where there are none */
-    int detail;                           /* where in the line it begins */
-    char line[REPORT_SIZE - 64];          /* that is printed */
+    double difference, run_s, s_per_flop, prepare_s; /* 0 where there are none */
+    int detail;                                      /* where in the line it begins */
+    char line[REPORT_SIZE - 64];                     /* that is printed */
 };
 static_assert(sizeof(struct report) <= REPORT_SIZE, "a report fits");
 
@@ -41,7 +42,8 @@ struct campaign {
     struct prepared prepared;
     bool is_prepared;
     struct row *row;
-    double start_s, weight_done, weight_all, row_limit_s;
+    struct forecast forecast; /* of `row` */
+    double start_s, row_start_s, row_limit_s;
     int count[STATUS_COUNT], rows, rows_all, verified_only;
     int kept;          /* of `rows`: those that the file had before */
     double difference; /* the largest between two backends of a variant */
@@ -51,6 +53,9 @@ struct campaign {
 
 /* The rows from `first` on: supervise()'s `work`, with a struct campaign as context. */
 enum child_end perform_rows(void *context, int first);
+
+/* Longest sampling of a row, in seconds; 0: it is not timed. */
+double perform_limit_s(const struct campaign *c, const struct row *row);
 
 /* What rows say of the machine on that backend. */
 const json_t *perform_machine(const struct campaign *c, const struct backend *backend);

@@ -95,6 +95,13 @@ bool results_append(struct results *results, const json_t *row, struct message *
                   results->path, strerror(errno));
 }
 
+void results_samples_path(const char *path, char *samples, size_t size)
+{
+    const size_t length = strlen(path);
+    const bool ends = length > 6 && !strcmp(path + length - 6, ".jsonl");
+    snprintf(samples, size, "%.*s.samples", (int)(ends ? length - 6 : length), path);
+}
+
 bool results_append_samples(const struct results *results, const json_t *row,
                             const struct timing *timing, struct message *message)
 {
@@ -103,9 +110,7 @@ bool results_append_samples(const struct results *results, const json_t *row,
     char path[4096];
     if (results->file < 0)
         return true;
-    const size_t length = strlen(results->path);
-    const bool ends = length > 6 && !strcmp(results->path + length - 6, ".jsonl");
-    snprintf(path, sizeof path, "%.*s.samples", (int)(ends ? length - 6 : length), results->path);
+    results_samples_path(results->path, path, sizeof path);
     json_t *line = json_object();
     for (int i = 0; keys[i]; i++)
         json_object_set(line, keys[i], json_object_get(row, keys[i]));
@@ -262,6 +267,8 @@ json_t *results_row(const char *verb, const struct test_case *item, const struct
         if (item->op->parts)
             json_object_set_new(row, "parts", parts_json(item->op, outcome));
     }
+    results_set_known(row, "spent_s", outcome->spent_s);
+    results_set_known(row, "prepare_s", outcome->prepare_s);
     json_object_set_new(row, "machine", json_deep_copy(machine));
     roofs_set(row);
     json_object_set_new(row, "repeat", json_string(repeat));

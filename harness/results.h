@@ -19,7 +19,10 @@ bool results_open(struct results *results, const char *path, struct message *mes
 /* Appends the row in one write and waits until it is on the disk. */
 bool results_append(struct results *results, const json_t *row, struct message *message);
 
-/* Appends the samples of a row to the file beside: PATH with .samples in the place of .jsonl. */
+/* The file beside `path` that has the samples of its rows: .samples in the place of .jsonl. */
+void results_samples_path(const char *path, char *samples, size_t size);
+
+/* Appends the samples of a row to the file beside. */
 bool results_append_samples(const struct results *results, const json_t *row,
                             const struct timing *timing, struct message *message);
 

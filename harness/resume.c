@@ -1,28 +1,7 @@
 #include "resume.h"
+#include "history.h"
 
-#include <stdio.h>
 #include <unistd.h>
-
-/* By what a row is found in the file. */
-static void name_row(const struct row *row, char *name, size_t size)
-{
-    snprintf(name, size, "%s %s/%s", row->entry->full, row->item->suite, row->item->name);
-}
-
-/* The latest row of each name in the file. */
-static json_t *index_rows(const json_t *rows)
-{
-    json_t *index = json_object();
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        json_t *row = json_array_get(rows, i);
-        char name[1024];
-        snprintf(name, sizeof name, "%s/%s@%s %s/%s", results_text(row, "op"),
-                 results_text(row, "variant"), results_text(row, "backend"),
-                 results_text(row, "suite"), results_text(row, "case"));
-        json_object_set(index, name, row);
-    }
-    return index;
-}
 
 static enum status status_of(const json_t *row)
 {
@@ -70,11 +49,9 @@ bool resume(struct campaign *c, struct message *message)
         json_decref(rows);
         return false;
     }
-    json_t *index = index_rows(rows);
+    json_t *index = history_index(rows);
     for (int i = 0; i < c->rows_all; i++) {
-        char name[1024];
-        name_row(&c->row[i], name, sizeof name);
-        const json_t *found = json_object_get(index, name);
+        const json_t *found = history_find(index, c->row[i].entry->full, c->row[i].item);
         if (found && is_kept(c, &c->row[i], found, perform_machine(c, c->row[i].backend))) {
             keep(c, &c->row[i], found);
         } else {

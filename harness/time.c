@@ -158,6 +158,17 @@ int time_launch(const struct backend *backend, const struct launch *launch, doub
     return 0;
 }
 
+void time_foresee(double run_s, double limit_s, double *least_s, double *most_s)
+{
+    const double warmup_limit_s = fmin(WARMUP_LIMIT_S, limit_s / 2);
+    const double warmup_s = fmax(warmup_limit_s + run_s / 2, run_s); /* ends with a run */
+    const double sampling_s = fmax(limit_s + run_s / 2, LEAST * run_s);
+    const double aside_s = aside_foresee(run_s);
+    *most_s = warmup_s + sampling_s + aside_s;
+    *least_s = fmin(warmup_s, WINDOWS * fmax(WINDOW_MS * 1e-3, run_s)) +
+               fmin(sampling_s, fmax(SAMPLING_LEAST_S, FIRST_LOOK * run_s)) + aside_s;
+}
+
 void timing_free(struct timing *timing)
 {
     free(timing->sample_ms);

@@ -41,6 +41,10 @@ int time_launch(const struct backend *backend, const struct launch *launch, doub
                 const struct spot_check *spot, const volatile sig_atomic_t *interrupted,
                 struct timing *timing);
 
+/* Seconds that time_launch() takes for runs of `run_s`: at least, when the clock and the median
+ * settle at the first look, and when they never do. */
+void time_foresee(double run_s, double limit_s, double *least_s, double *most_s);
+
 void timing_free(struct timing *timing);
 
 /* Seconds on the monotonic clock. */

@@ -290,3 +290,22 @@ Test(timer, the_clock_counts_seconds)
     cr_assert(ge(dbl, now_s() - start, 0.02));
     cr_assert(le(dbl, now_s() - start, 5));
 }
+
+/* Between the least and the most that is foreseen, whatever the runs take. */
+Test(timer, takes_what_was_foreseen)
+{
+    double least_s, most_s, before_s = 0;
+    for (double run_s = 1e-6; run_s < 100; run_s *= 3) {
+        time_foresee(run_s, 5, &least_s, &most_s);
+        cr_expect(le(dbl, least_s, most_s));
+        cr_expect(ge(dbl, least_s, 3 * run_s)); /* three samples at least */
+        cr_expect(ge(dbl, most_s, before_s * 0.9));
+        before_s = most_s;
+    }
+    time_foresee(1e-6, 5, &least_s, &most_s);
+    cr_assert(epsilon_eq(dbl, least_s, 0.45, 0.1)); /* five windows, and the first look */
+    cr_assert(epsilon_eq(dbl, most_s, 7.5, 0.2));   /* 2.5 s of warm-up, 5 s of samples */
+    time_foresee(10, 5, &least_s, &most_s);
+    cr_assert(epsilon_eq(dbl, least_s, 40, 0.1)); /* one run of warm-up or more, three samples */
+    cr_assert(epsilon_eq(dbl, most_s, 40, 0.1));
+}

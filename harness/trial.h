@@ -31,6 +31,8 @@ struct outcome {
     char detail[512];  /* a sentence unless the status is PASS */
     bool lacks_memory; /* skipped because memory does not suffice */
     double run_s;      /* wall time of the first run */
+    double spent_s;    /* on all of the row, which run_row() sets, */
+    double prepare_s;  /* of it on inputs and reference; 0 where a row before had them */
     double error;      /* the worst of the outputs; -1 when nothing was compared */
     double tensor_error[MAX_TENSORS];
     const char *other; /* a backend on which the same variant passed before, or NULL */
