@@ -221,10 +221,11 @@ static bool outputs_same(struct trial *trial, const char *when)
 /* Says of wrong outputs when they are those of other inputs, too. */
 static void blame_cache(struct trial *trial)
 {
-    bool inputs_same = true, outputs_same = true, same = true;
+    bool inputs_same = true, outputs_same = true;
     if (!run_elsewhere(trial))
         return;
     for (int i = 0; i < trial->tensors; i++) {
+        bool same = true;
         const void *const input = trial->prepared->input[i], *const first = trial->first[i];
         if ((input || first) && !holds(trial, i, input ? input : first, &same))
             return;
