@@ -113,6 +113,9 @@ static bool run_row(struct campaign *c, const struct row *row, struct report *re
             prepare(row->item, &c->prepared);
         c->is_prepared = true;
         c->prepared.one_backend = !c->filter.backend[1];
+        /* simt is slow: there a variant's first case has to show that it keeps nothing. */
+        c->prepared.checks_only =
+            !row->backend->timed && c->pace[row->entry - ENTRIES].s_per_flop > 0;
         if (interrupted ||
             !trial_run(&c->prepared, row->entry, row->backend, limit_s, &interrupted, &outcome))
             return false;

@@ -3,12 +3,12 @@
  *
  * DEFINE_EACH(name, type, element) defines int name(const type *call, int64_t count, void *stream),
  * which does element(call, i) for every i below count: in a thread each, or on a CPU in a turn of a
- * loop each, shared by THREADS threads on however few processors.
+ * loop each. DEFINE_EACH_ON(name, type, element, threads) has that many threads there.
  */
 #ifndef SSMBENCH_EACH_H
 #define SSMBENCH_EACH_H
 
-enum { THREADS = 4, BLOCK = 128 };
+enum { BLOCK = 128 };
 
 #ifdef __cplusplus
 #include "../../kernels/device/launch.cuh"
@@ -26,31 +26,36 @@ enum { THREADS = 4, BLOCK = 128 };
     {                                                                                              \
         return launch(name##_kernel, blocks_for(count, BLOCK), BLOCK, 0, stream, *call, count);    \
     }
+#define DEFINE_EACH_ON(name, type, element, threads) DEFINE_EACH(name, type, element)
 
 #else
-#include <sched.h>
+#include <omp.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #define DEVICE
 
-#define DEFINE_EACH(name, type, element)                                                           \
+#define DEFINE_EACH_ON(name, type, element, threads)                                               \
     static int name(const type *call, int64_t count, void *stream)                                 \
     {                                                                                              \
+        const int on = threads;                                                                    \
         (void)stream;                                                                              \
-        _Pragma("omp parallel for num_threads(THREADS)") for (int64_t i = 0; i < count; i++)       \
+        _Pragma("omp parallel for num_threads(on)") for (int64_t i = 0; i < count; i++)            \
             element(call, i);                                                                      \
         return 0;                                                                                  \
     }
+#define DEFINE_EACH(name, type, element) DEFINE_EACH_ON(name, type, element, omp_get_max_threads())
 #endif
 
-/* *sum += value, at once; on a CPU others go first now and then. */
+/* *sum += value, at once; on a CPU a thread sleeps now and then, so that others come first. */
 static inline DEVICE void add_at_once(float *sum, float value)
 {
 #ifdef __cplusplus
     atomicAdd(sum, value);
 #else
-    sched_yield();
+    if ((uintptr_t)sum / sizeof *sum % 16 == 0)
+        usleep(1);
 #pragma omp atomic
     *sum += value;
 #endif
