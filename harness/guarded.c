@@ -1,8 +1,12 @@
 #include "guarded.h"
+#include "message.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* Repeated, a NaN of f32, bf16 and f16; not the 0xFF of outputs, so that a copy of a guard into an
+enum { POISON = 0xFF, PIECE = 8 << 20 };
+
+/* Repeated, a NaN of f32, bf16 and f16; not POISON, so that a copy of a guard into an
  * output is no unwritten element, and one of an unwritten element over a guard is seen. */
 static const unsigned char PATTERN[] = {0xF5, 0xFF};
 
@@ -38,4 +42,26 @@ int guarded_check(const struct backend *backend, const struct guarded *memory, c
             *broken = side ? "behind" : "before";
     }
     return 0;
+}
+
+int guarded_poison(const struct backend *backend, const struct guarded *memory)
+{
+    return backend->set(memory->data, POISON, memory->bytes);
+}
+
+/* Downloaded in pieces, since fresh memory for a whole tensor costs more time than the copy. */
+int guarded_holds(const struct backend *backend, const struct guarded *memory, const void *expected,
+                  bool *same)
+{
+    const size_t bytes = memory->bytes, most = bytes < PIECE ? bytes : PIECE;
+    char *const copy = must_allocate(most, 1);
+    int error = 0;
+    *same = true;
+    for (size_t at = 0; at < bytes && !error && *same; at += most) {
+        const size_t part = bytes - at < most ? bytes - at : most;
+        error = backend->download(copy, memory->data + at, part);
+        *same = !error && !memcmp(copy, (const char *)expected + at, part);
+    }
+    free(copy);
+    return error;
 }

@@ -22,4 +22,13 @@ int guarded_allocate(const struct backend *backend, struct guarded *memory);
  * of the backend. */
 int guarded_check(const struct backend *backend, const struct guarded *memory, const char **broken);
 
+/* Fills the data with 0xFF bytes, which no output may keep. Returns 0 or an error of the backend.
+ */
+int guarded_poison(const struct backend *backend, const struct guarded *memory);
+
+/* *same tells whether the data are the bytes of `expected`. Returns 0 or an error of the backend.
+ */
+int guarded_holds(const struct backend *backend, const struct guarded *memory, const void *expected,
+                  bool *same);
+
 #endif

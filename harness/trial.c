@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { POISON = 0xFF, PIECE = 8 << 20 };
 enum { PART_RUNS = 3, LONG_RUN_MS = 5000 }; /* that tell what parts took; a long run is one */
 
 const char *const STATUS_NAMES[STATUS_COUNT] = {
@@ -71,22 +70,11 @@ static bool allocate(struct trial *trial)
     return true;
 }
 
-/* Whether tensor i on the backend has the bytes of `expected`; downloaded in pieces, since fresh
- * memory for a whole tensor costs more time than the copy. */
+/* Whether tensor i on the backend has the bytes of `expected`. */
 static bool holds(struct trial *trial, int i, const void *expected, bool *same)
 {
-    const size_t bytes = trial->buffer[i].bytes, most = bytes < PIECE ? bytes : PIECE;
-    char *copy = must_allocate(most, 1);
-    bool good = true;
-    *same = true;
-    for (size_t at = 0; at < bytes && good && *same; at += most) {
-        const size_t part = bytes - at < most ? bytes - at : most;
-        good = works(trial, trial->backend->download(copy, trial->buffer[i].data + at, part),
-                     "download");
-        *same = good && !memcmp(copy, (const char *)expected + at, part);
-    }
-    free(copy);
-    return good;
+    return works(trial, guarded_holds(trial->backend, &trial->buffer[i], expected, same),
+                 "download");
 }
 
 /* Draws input `i` of a seed on the backend, or brings it there when it is not a drawn one. */
@@ -105,11 +93,9 @@ static bool place_inputs(struct trial *trial)
 {
     const struct prepared *prepared = trial->prepared;
     for (int i = 0; i < trial->tensors; i++) {
-        bool same;
-        if (!prepared->input[i])
-            continue;
-        if (!works(trial, place_input(trial, i, prepared->seed), "inputs") ||
-            !holds(trial, i, prepared->input[i], &same))
+        bool same = true;
+        if (prepared->input[i] && (!works(trial, place_input(trial, i, prepared->seed), "inputs") ||
+                                   !holds(trial, i, prepared->input[i], &same)))
             return false;
         if (!same)
             return verdict(trial, STATUS_FAILED, "%s %s %s differs from the host's",
@@ -124,9 +110,7 @@ static bool poison(struct trial *trial)
 {
     for (int i = 0; i <= MAX_TENSORS; i++)
         if (trial->buffer[i].base && (i == MAX_TENSORS || trial->prepared->tensor[i].output) &&
-            !works(trial,
-                   trial->backend->set(trial->buffer[i].data, POISON, trial->buffer[i].bytes),
-                   "fill"))
+            !works(trial, guarded_poison(trial->backend, &trial->buffer[i]), "fill"))
             return false;
     return true;
 }
@@ -149,13 +133,11 @@ static bool run_elsewhere(struct trial *trial)
 {
     const struct prepared *prepared = trial->prepared;
     double wall_s;
-    int drawn = 0;
+    bool drawn = false;
     for (int i = 0; i < trial->tensors && prepared->drawn; i++) {
-        if (!prepared->input[i])
-            continue;
-        if (!works(trial, place_input(trial, i, ~prepared->seed), "inputs"))
+        drawn |= prepared->input[i] != NULL;
+        if (prepared->input[i] && !works(trial, place_input(trial, i, ~prepared->seed), "inputs"))
             return false;
-        drawn++;
     }
     return !drawn || run_poisoned(trial, &wall_s);
 }

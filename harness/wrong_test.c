@@ -130,3 +130,15 @@ Test(wrong, a_fifth_more_time_is_slower)
     cr_assert(eq(int, status, 1), "%s", text);
     assert_says("SLOWER     wrong/large");
 }
+
+Test(wrong, what_does_nothing_while_it_is_timed_is_impossible)
+{
+    char command[512];
+    snprintf(command, sizeof command,
+             "'%s-wrong' bench harness/wrong/wrong.ini --case '^large$' --variant conv1d/rests "
+             "--backend cpu --out %s",
+             tested_binary(), list);
+    run_command(command);
+    cr_assert(eq(int, status, 1), "%s", text);
+    assert_says("IMPOSSIBLE       conv1d/rests@cpu");
+}
