@@ -31,11 +31,14 @@ c_files   := $(filter-out %_test.c,$(wildcard kernels/*/*.c reference/*.c refere
 cu_files  := $(wildcard kernels/*/*.cu)
 cc_files  := $(filter-out %_test.cc,$(wildcard harness/simt/*.cc reference/*.cc))
 tests     := $(wildcard kernels/*/*_test.c reference/*_test.c reference/*/*_test.c harness/*_test.c harness/fuzz/*_test.c harness/simt/*_test.cc)
+# ssmbench-wrong: the same program with the wrong variants in the place of all others.
+wrong_c   := $(wildcard harness/wrong/*/*.c)
+wrong_cu  := $(wildcard harness/wrong/*/*.cu)
 # What a fuzzer needs of the rest, and how it is built: by clang, which brings libFuzzer.
 fuzz_c    := $(filter-out %_test.c harness/fuzz/fuzzer.c,$(wildcard harness/fuzz/*.c))
 fuzzed    := $(fuzz_c) $(addprefix harness/,message.c safetensors.c cases.c keys.c operations.c) $(filter reference/%,$(c_files) $(cc_files))
 fuzz_with := NVCC= CC=clang CXX=clang++ OPTIMISE=-O1 SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -Wno-pass-failed"
-formatted := $(wildcard kernels/*.h reference/*.[ch] reference/*/*.[ch] reference/*.cc harness/*.[ch] harness/*.cu harness/fuzz/*.[ch] harness/simt/*.* kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
+formatted := $(wildcard kernels/*.h reference/*.[ch] reference/*/*.[ch] reference/*.cc harness/*.[ch] harness/*.cu harness/fuzz/*.[ch] harness/wrong/*.h harness/wrong/*/* harness/simt/*.* kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
 
 # With nvcc: the architectures of the GPUs found, or all that this nvcc knows of a usual set, of
 # which CI, where nothing runs them, compiles one.
@@ -49,11 +52,14 @@ NVCCFLAGS := -std=c++17 -O3 -lineinfo -I$(BUILD) -DSSMBENCH_ARCH='"$(ARCH)"' -MM
              $(foreach a,$(ARCH),-gencode arch=compute_$a,code=sm_$a) \
              -gencode arch=compute_$(lastword $(ARCH)),code=compute_$(lastword $(ARCH))
 cuda_objects := $(cu_files:%=$(BUILD)/%.o) $(patsubst %,$(BUILD)/%.o,$(wildcard harness/*.cu))
+wrong_cuda   := $(wrong_cu:%=$(BUILD)/%.o)
 CFLAGS    += -DSSMBENCH_CUDA
 LDLIBS    += -L$(dir $(NVCC))../lib64 -lcudart_static -lrt
 endif
 
 objects    := $(c_files:%=$(BUILD)/%.o) $(cu_files:%=$(BUILD)/%.simt.o) $(cc_files:%=$(BUILD)/%.o) $(cuda_objects)
+wrong      := $(filter-out $(BUILD)/kernels/% $(BUILD)/harness/registry.c.o,$(objects)) $(BUILD)/wrong/registry.c.o \
+              $(wrong_c:%=$(BUILD)/%.o) $(wrong_cu:%=$(BUILD)/%.simt.o) $(wrong_cuda)
 # What harness/mutants.sh builds with.
 export MUTANT_CC := $(CC)
 export MUTANT_CFLAGS := $(CFLAGS)
@@ -64,7 +70,7 @@ export MUTANT_OBJECTS := $(objects)
 
 generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc version.h)
 
-.PHONY: all deps verify bench table plots report profile compare selftest-aa readme record test sanitize race fuzz mutants lint format bundle clean help FORCE
+.PHONY: all deps verify bench table plots report profile compare selftest-aa readme record test sanitize race fuzz mutants wrong lint format bundle clean help FORCE
 
 all: $(BUILD)/ssmbench $(if $(SANITIZE)$(RACE),,$(BUILD)/libssmbench.so) ## build build/ssmbench and libssmbench.so: CPU variants, and CUDA ones where nvcc is
 	$(if $(NVCC)$(SANITIZE)$(RACE),,@echo "ssmbench: no nvcc on the PATH: built for the CPU only")
@@ -138,6 +144,10 @@ fuzz: ## read files that clang's libFuzzer invents: make fuzz SECONDS=600 FUZZ="
 mutants: all ## break every statement of the kernels' loops in turn (EVERY=24: one of 24): verify has to notice
 	EVERY=$(EVERY) harness/mutants.sh $(BUILD) $(or $(FILES),$(wildcard kernels/*/*.c kernels/*/*.cu))
 
+wrong: $(BUILD)/ssmbench-wrong ## the wrong variants of harness/wrong have to be found: make wrong BACKENDS="cpu simt cuda"
+	@harness/wrong.sh list > $(BUILD)/wrong/list
+	harness/wrong.sh check $< harness/wrong/wrong.ini $(BUILD)/wrong/list $(or $(BACKENDS),cpu simt)
+
 lint: ## check the formatting (clang-format 14)
 	@harness/format.sh --check $(formatted)
 
@@ -148,7 +158,7 @@ $(BUILD)/%-cuda: harness/simt/%.cu | $(generated)
 	@echo "nvcc $<"; $(NVCC) $(NVCCFLAGS) -MF $@.d -MT $@ $< -o $@
 
 bundle: ## gather a binary for another machine of this kind, with what it needs, in build/bundle
-	$(MAKE) BUILD=$(BUILD)/portable MARCH=$(if $(filter x86_64,$(shell uname -m)),x86-64-v3,armv8-a) all $(if $(NVCC),$(patsubst harness/simt/%.cu,$(BUILD)/portable/%-cuda,$(wildcard harness/simt/*.cu)))
+	$(MAKE) BUILD=$(BUILD)/portable MARCH=$(if $(filter x86_64,$(shell uname -m)),x86-64-v3,armv8-a) all $(BUILD)/portable/ssmbench-wrong $(if $(NVCC),$(patsubst harness/simt/%.cu,$(BUILD)/portable/%-cuda,$(wildcard harness/simt/*.cu)))
 	harness/bundle.sh $(BUILD)/portable/ssmbench $(BUILD)/bundle
 
 clean: ## remove build/
@@ -160,10 +170,16 @@ help: ## print this
 $(BUILD)/ssmbench: $(objects)
 	@echo "link $@"; $(CC) -o $@ $^ $(LDLIBS)
 
+$(BUILD)/ssmbench-wrong: $(wrong)
+	@echo "link $@"; $(CC) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/wrong/registry.c.o: harness/registry.c | $(generated) $(BUILD)/wrong/variants.inc $(BUILD)/wrong/sources.inc
+	@echo "cc   $<, wrong"; $(CC) -I$(BUILD)/wrong $(CFLAGS) -MMD -MP -c $< -o $@
+
 $(BUILD)/libssmbench.so: $(filter-out $(BUILD)/harness/main.c.o,$(objects)) harness/library.map
 	@echo "link $@"; $(CC) -shared -Wl,-soname,libssmbench.so.1,--version-script=harness/library.map -o $@ $(filter %.o,$^) $(LDLIBS)
 
-$(BUILD)/tests: $(filter-out $(BUILD)/harness/main.c.o,$(objects)) $(fuzz_c:%=$(BUILD)/%.o) $(tests:%=$(BUILD)/%.o)
+$(BUILD)/tests: $(filter-out $(BUILD)/harness/main.c.o,$(objects)) $(fuzz_c:%=$(BUILD)/%.o) $(tests:%=$(BUILD)/%.o) | $(BUILD)/ssmbench-wrong
 	@echo "link $@"; $(CC) -o $@ $^ -lcriterion $(LDLIBS)
 
 $(BUILD)/fuzz-%: harness/fuzz/fuzzer.c $(fuzzed:%=$(BUILD)/%.o)
@@ -189,7 +205,7 @@ $(BUILD)/%.cu.o: %.cu | $(generated)
 .SECONDARY: $(generated)
 $(BUILD)/%.inc: FORCE
 	@mkdir -p $(@D)
-	@harness/inventory.sh $* $(if $(NVCC),cuda) > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	@harness/inventory.sh $(*F) $(if $(filter wrong/%,$*),harness/wrong,kernels) $(if $(NVCC),cuda) > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(BUILD)/version.h: FORCE
 	@mkdir -p $(@D)

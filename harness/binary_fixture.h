@@ -14,21 +14,34 @@
 static int status;
 static char text[1 << 16];
 
-__attribute__((format(printf, 1, 2))) static inline void ssmbench(const char *format, ...)
+static inline const char *tested_binary(void)
 {
-    char arguments[1024], command[2048];
-    va_list list;
     const char *const binary = getenv("SSMBENCH");
     cr_assert(ne(ptr, (void *)binary, NULL), "SSMBENCH has to name the binary under test");
-    va_start(list, format);
-    vsnprintf(arguments, sizeof arguments, format, list);
-    va_end(list);
-    snprintf(command, sizeof command, "'%s' %s 2>&1", binary, arguments);
-    FILE *const stream = popen(command, "r");
+    return binary;
+}
+
+/* Runs a shell command. */
+static inline void run_command(const char *command)
+{
+    char both[2304];
+    snprintf(both, sizeof both, "{ %s\n} 2>&1", command);
+    FILE *const stream = popen(both, "r");
     text[fread(text, 1, sizeof text - 1, stream)] = '\0';
     const int wait_status = pclose(stream);
     cr_assert(zero(int, WTERMSIG(wait_status)), "%s", command);
     status = WEXITSTATUS(wait_status);
+}
+
+__attribute__((format(printf, 1, 2))) static inline void ssmbench(const char *format, ...)
+{
+    char arguments[1024], command[2048];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(arguments, sizeof arguments, format, list);
+    va_end(list);
+    snprintf(command, sizeof command, "'%s' %s", tested_binary(), arguments);
+    run_command(command);
 }
 
 static inline void assert_says(const char *sentence)

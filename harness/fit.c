@@ -1,4 +1,5 @@
 #include "fit.h"
+#include "guarded.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -33,7 +34,7 @@ double trial_bytes(const struct test_case *item, const struct variant *variant)
         bytes += (double)variant->workspace(item->problem);
     item->op->tensors(item->problem, tensor);
     for (int i = 0; i < item->op->tensor_count; i++)
-        bytes += tensor_bytes_real(&tensor[i]) + 2 * TRIAL_GUARD +
+        bytes += tensor_bytes_real(&tensor[i]) + 2 * GUARD_BYTES +
                  (double)tensor[i].offset * (double)tensor_element_size(&tensor[i]);
     return bytes;
 }

@@ -4,9 +4,6 @@
 
 #include "trial.h"
 
-/* Bytes on either side of each buffer of a trial. */
-enum { TRIAL_GUARD = 256 };
-
 /* True for a problem whose sizes in bytes may not fit in 64 bits, and that no machine ends. */
 bool beyond_all_machines(const struct operation *op, const void *problem);
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # generated.sh [--check] SSMBENCH FILE...: rewrites what stands between
 #     <!-- generated: ARGUMENTS -->   and   <!-- end of generated -->
-# with what `ssmbench ARGUMENTS` prints, and what stands after
+# with what `ssmbench ARGUMENTS` prints, or, where they begin with harness/, that script, and what
+# stands after
 #     <!-- quoted: FILE RE -->
 # with the lines of FILE that match RE, as they are. With --check, says what is out of date and
 # fails.
@@ -26,6 +27,7 @@ for file in "$@"; do
     while IFS= read -r line; do
         command=
         case $line in
+        '<!-- generated: harness/'*' -->') command=${line#<!-- generated: } ;;
         '<!-- generated: '*' -->') command="$ssmbench ${line#<!-- generated: }" ;;
         '<!-- quoted: '*' -->') command="quote ${line#<!-- quoted: }" ;;
         esac
@@ -43,7 +45,7 @@ for file in "$@"; do
     if cmp -s "$new" "$file"; then
         rm "$new"
     elif [ -n "$check" ]; then
-        echo "$file: a generated part does not match results/: run \`make readme\`"
+        echo "$file: a generated part does not match its sources: run \`make readme\`"
         diff "$file" "$new" | head -n 10
         rm "$new"
         status=1

@@ -1,7 +1,9 @@
 #!/bin/sh
-# inventory.sh operations|variants|sources [cuda]: what the folders hold, as lines of C. A .cu file is
-# a variant of simt, and with the word cuda of cuda too; sources has both always.
+# inventory.sh operations|variants|sources FOLDER [cuda]: what the folders hold, as lines of C, variants
+# those of FOLDER/OP/. A .cu file is a variant of simt, and with the word cuda of cuda too; sources has
+# both always.
 set -eu
+folder=$2
 case $1 in
 operations)
     for file in reference/*.c; do
@@ -10,12 +12,12 @@ operations)
     done
     ;;
 variants)
-    for file in kernels/*/*.c kernels/*/*.cu; do
+    for file in "$folder"/*/*.c "$folder"/*/*.cu; do
         case $file in *_test.c) continue ;; esac
         op=$(basename "$(dirname "$file")")
         case $file in
         *.cu)
-            [ -z "${2:-}" ] || echo "ENTRY($op, $(basename "$file" .cu), cuda)"
+            [ -z "${3:-}" ] || echo "ENTRY($op, $(basename "$file" .cu), cuda)"
             echo "ENTRY($op, $(basename "$file" .cu), simt)"
             ;;
         *) echo "ENTRY($op, $(basename "$file" .c), cpu)" ;;
@@ -34,7 +36,7 @@ sources)
                 [ ! -e "kernels/$other.${1##*.}" ] || parts_of "kernels/$other.${1##*.}"
             done
     }
-    for file in kernels/*/*.c kernels/*/*.cu; do
+    for file in "$folder"/*/*.c "$folder"/*/*.cu; do
         case $file in *_test.c) continue ;; esac
         op=$(basename "$(dirname "$file")")
         name=$(basename "${file%.c*}")

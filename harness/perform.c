@@ -6,8 +6,9 @@
 
 #include <math.h>
 
-/* Runs of a timed row that take as long as one run each: two checks, warm-up, three samples. */
-static const double RUNS_AT_LEAST = 6;
+/* Runs of a timed row that take as long as one run each: one on other inputs, two checks, warm-up,
+ * three samples. */
+static const double RUNS_AT_LEAST = 7;
 
 /* The line of a row, `json` in the file. Returns where in it the detail begins. */
 static int row_line(const struct test_case *item, const struct entry *entry,
@@ -41,7 +42,7 @@ static bool skip(struct campaign *c, const struct test_case *item, const struct 
     if (!(c->options->budget_s > 0))
         return false;
     const double run_s = c->pace[entry - ENTRIES].s_per_flop * item->op->cost(item->problem).flops;
-    const double takes = run_s * (c->options->bench ? RUNS_AT_LEAST : backend->runs);
+    const double takes = run_s * (c->options->bench ? RUNS_AT_LEAST : 1 + backend->runs);
     const double left = c->options->budget_s - (now_s() - c->start_s);
     if (takes <= left && left > 0)
         return false;
@@ -124,6 +125,9 @@ static bool run_row(struct campaign *c, const struct row *row, struct report *re
         }
         c->is_prepared = true;
         c->prepared.one_backend = !c->filter.backend[1];
+        /* simt is slow: there a variant's first case has to show that it keeps nothing. */
+        c->prepared.checks_only =
+            !row->backend->timed && c->pace[row->entry - ENTRIES].s_per_flop > 0;
         if (interrupted || !trial_run(&c->prepared, row->entry, row->backend,
                                       perform_limit_s(c, row), &interrupted, &outcome))
             return false;

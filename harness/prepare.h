@@ -16,6 +16,7 @@ struct prepared {
     double *reference[MAX_TENSORS];
     double *scale[MAX_TENSORS]; /* of outputs that end rows: see operation.h */
     bool drawn;                 /* inputs are those of `fill`, which a backend draws by itself */
+    bool checks_only;           /* no run on other inputs comes before the checked ones */
     bool one_backend;           /* nothing to compare with: outputs are not kept */
     struct kept *kept; /* outputs of variants that passed, for other backends of the same name */
 

@@ -1,5 +1,5 @@
 #include "trial.h"
-#include "fit.h"
+#include "guarded.h"
 #include "judge.h"
 #include "kept.h"
 #include "parts.h"
@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { GUARD = TRIAL_GUARD, POISON = 0xFF, GUARD_BYTE = 0xA5, PIECE = 8 << 20 };
 enum { PART_RUNS = 3, LONG_RUN_MS = 5000 }; /* that tell what parts took; a long run is one */
 
 const char *const STATUS_NAMES[STATUS_COUNT] = {
@@ -17,17 +16,11 @@ const char *const STATUS_NAMES[STATUS_COUNT] = {
     "FAILED", "IMPOSSIBLE", "CRASH",     "TIMEOUT", "SKIPPED",
 };
 
-/* A tensor or the workspace on the backend, between two guards; an offset widens the first one. */
-struct buffer {
-    char *base, *data;
-    size_t offset, bytes;
-};
-
 struct trial {
     const struct prepared *prepared;
     const struct backend *backend;
     int tensors;
-    struct buffer buffer[MAX_TENSORS + 1]; /* the last one is the workspace */
+    struct guarded buffer[MAX_TENSORS + 1]; /* the last one is the workspace */
     void *pointer[MAX_TENSORS];
     void *first[MAX_TENSORS]; /* the outputs of the first run */
     struct launch launch;
@@ -60,20 +53,15 @@ static const char *buffer_name(const struct trial *trial, int i)
 
 static bool allocate(struct trial *trial)
 {
-    const struct backend *backend = trial->backend;
     for (int i = 0; i <= MAX_TENSORS; i++) {
-        struct buffer *buffer = &trial->buffer[i];
+        struct guarded *buffer = &trial->buffer[i];
         if (!buffer->bytes)
             continue;
-        const size_t before = GUARD + buffer->offset;
-        buffer->base = backend->allocate(before + buffer->bytes + GUARD);
+        if (!works(trial, guarded_allocate(trial->backend, buffer), "guards"))
+            return false;
         if (!buffer->base)
             return verdict(trial, STATUS_FAILED, "out of memory for %.3g GB of %s",
                            (double)buffer->bytes * 1e-9, buffer_name(trial, i));
-        buffer->data = buffer->base + before;
-        if (!works(trial, backend->set(buffer->base, GUARD_BYTE, before), "fill") ||
-            !works(trial, backend->set(buffer->data + buffer->bytes, GUARD_BYTE, GUARD), "fill"))
-            return false;
         if (i < MAX_TENSORS)
             trial->pointer[i] = buffer->data;
         else
@@ -82,45 +70,32 @@ static bool allocate(struct trial *trial)
     return true;
 }
 
-/* Whether tensor i on the backend has the bytes of `expected`; downloaded in pieces, since fresh
- * memory for a whole tensor costs more time than the copy. */
+/* Whether tensor i on the backend has the bytes of `expected`. */
 static bool holds(struct trial *trial, int i, const void *expected, bool *same)
 {
-    const size_t bytes = trial->buffer[i].bytes, most = bytes < PIECE ? bytes : PIECE;
-    char *copy = must_allocate(most, 1);
-    bool good = true;
-    *same = true;
-    for (size_t at = 0; at < bytes && good && *same; at += most) {
-        const size_t part = bytes - at < most ? bytes - at : most;
-        good = works(trial, trial->backend->download(copy, trial->buffer[i].data + at, part),
-                     "download");
-        *same = good && !memcmp(copy, (const char *)expected + at, part);
-    }
-    free(copy);
-    return good;
+    return works(trial, guarded_holds(trial->backend, &trial->buffer[i], expected, same),
+                 "download");
 }
 
-/* Draws input `i` on the backend, or brings it there when it is not a drawn one. */
-static int place_input(const struct trial *trial, int i)
+/* Draws input `i` of a seed on the backend, or brings it there when it is not a drawn one. */
+static int place_input(const struct trial *trial, int i, int64_t seed)
 {
     const struct prepared *prepared = trial->prepared;
     if (!prepared->drawn)
         return trial->backend->upload(trial->pointer[i], prepared->input[i],
                                       trial->buffer[i].bytes);
-    return trial->backend->generate(
-        trial->pointer[i], &prepared->fill[i], prepared->tensor[i].dtype,
-        tensor_elements(&prepared->tensor[i]), inputs_key(prepared->seed, i));
+    return trial->backend->generate(trial->pointer[i], &prepared->fill[i],
+                                    prepared->tensor[i].dtype,
+                                    tensor_elements(&prepared->tensor[i]), inputs_key(seed, i));
 }
 
 static bool place_inputs(struct trial *trial)
 {
     const struct prepared *prepared = trial->prepared;
     for (int i = 0; i < trial->tensors; i++) {
-        bool same;
-        if (!prepared->input[i])
-            continue;
-        if (!works(trial, place_input(trial, i), "inputs") ||
-            !holds(trial, i, prepared->input[i], &same))
+        bool same = true;
+        if (prepared->input[i] && (!works(trial, place_input(trial, i, prepared->seed), "inputs") ||
+                                   !holds(trial, i, prepared->input[i], &same)))
             return false;
         if (!same)
             return verdict(trial, STATUS_FAILED, "%s %s %s differs from the host's",
@@ -135,9 +110,7 @@ static bool poison(struct trial *trial)
 {
     for (int i = 0; i <= MAX_TENSORS; i++)
         if (trial->buffer[i].base && (i == MAX_TENSORS || trial->prepared->tensor[i].output) &&
-            !works(trial,
-                   trial->backend->set(trial->buffer[i].data, POISON, trial->buffer[i].bytes),
-                   "fill"))
+            !works(trial, guarded_poison(trial->backend, &trial->buffer[i]), "fill"))
             return false;
     return true;
 }
@@ -154,20 +127,31 @@ static bool run_poisoned(struct trial *trial, double *wall_s)
     return good;
 }
 
+/* Runs once on inputs of another seed, if inputs are drawn. What a variant keeps of them is wrong
+ * in the runs that follow. */
+static bool run_elsewhere(struct trial *trial)
+{
+    const struct prepared *prepared = trial->prepared;
+    double wall_s;
+    bool drawn = false;
+    for (int i = 0; i < trial->tensors && prepared->drawn; i++) {
+        drawn |= prepared->input[i] != NULL;
+        if (prepared->input[i] && !works(trial, place_input(trial, i, ~prepared->seed), "inputs"))
+            return false;
+    }
+    return !drawn || run_poisoned(trial, &wall_s);
+}
+
 static bool guards_intact(struct trial *trial)
 {
     for (int i = 0; i <= MAX_TENSORS; i++) {
-        const struct buffer *buffer = &trial->buffer[i];
-        for (int side = 0; side < 2 && buffer->base; side++) {
-            unsigned char guard[GUARD];
-            const char *at = side ? buffer->data + buffer->bytes : buffer->data - GUARD;
-            if (!works(trial, trial->backend->download(guard, at, GUARD), "download"))
-                return false;
-            for (int byte = 0; byte < GUARD; byte++)
-                if (guard[byte] != GUARD_BYTE)
-                    return verdict(trial, STATUS_OVERRUN, "a byte %s %s was written",
-                                   side ? "behind" : "before", buffer_name(trial, i));
-        }
+        const char *broken = NULL;
+        if (trial->buffer[i].base &&
+            !works(trial, guarded_check(trial->backend, &trial->buffer[i], &broken), "download"))
+            return false;
+        if (broken)
+            return verdict(trial, STATUS_OVERRUN, "a byte %s %s was written", broken,
+                           buffer_name(trial, i));
     }
     return true;
 }
@@ -216,11 +200,30 @@ static bool outputs_same(struct trial *trial, const char *when)
     return true;
 }
 
+/* Says of wrong outputs when they are those of other inputs, too. */
+static void blame_cache(struct trial *trial)
+{
+    bool inputs_same = true, outputs_same = true;
+    if (!run_elsewhere(trial))
+        return;
+    for (int i = 0; i < trial->tensors; i++) {
+        bool same = true;
+        const void *const input = trial->prepared->input[i], *const first = trial->first[i];
+        if ((input || first) && !holds(trial, i, input ? input : first, &same))
+            return;
+        *(input ? &inputs_same : &outputs_same) &= same;
+    }
+    if (outputs_same && !inputs_same)
+        append(trial->outcome->detail, sizeof trial->outcome->detail,
+               "; other inputs give the same bits");
+}
+
 static bool check(struct trial *trial)
 {
     double again_s;
     bool good = true;
-    if (!run_poisoned(trial, &trial->outcome->run_s))
+    if ((!trial->prepared->checks_only && !run_elsewhere(trial)) || !place_inputs(trial) ||
+        !run_poisoned(trial, &trial->outcome->run_s))
         return false;
     for (int i = 0; i < trial->tensors; i++) {
         if (!trial->prepared->reference[i])
@@ -237,6 +240,8 @@ static bool check(struct trial *trial)
     for (int i = 0; i < trial->tensors; i++) /* all of them, so that the row has every error */
         if (trial->first[i] && !output_correct(trial, i))
             good = false;
+    if (trial->outcome->status == STATUS_WRONG)
+        blame_cache(trial);
     for (int run = 1; run < trial->backend->runs && good; run++)
         good = run_poisoned(trial, &again_s) && outputs_same(trial, "after another run");
     return good;
@@ -320,7 +325,7 @@ static bool checked(struct prepared *prepared, const struct entry *entry,
 
     bool finished = true;
     const size_t free_before = backend->memory_free();
-    if (allocate(&trial) && place_inputs(&trial) && check(&trial) && use)
+    if (allocate(&trial) && check(&trial) && use)
         finished = use(&trial, context);
     outcome->memory_bytes = memory_taken(&trial, free_before);
     if (finished && prepared->take)

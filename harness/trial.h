@@ -45,9 +45,10 @@ struct outcome {
     double part_ms[MAX_PARTS], parts_whole_ms;
 };
 
-/* Runs `entry` on the case: backend->runs times from poisoned outputs for the checks; then, when
- * all of them pass and limit_s > 0, for the clock; then looks at the outputs once more. False when
- * interrupted: there is no outcome then. */
+/* Runs `entry` on the case: once on inputs of another seed, so that what it keeps from call to call
+ * is wrong; backend->runs times from poisoned outputs for the checks; then, when all of them pass
+ * and limit_s > 0, for the clock; then looks at the outputs once more. False when interrupted:
+ * there is no outcome then. */
 bool trial_run(struct prepared *prepared, const struct entry *entry, const struct backend *backend,
                double limit_s, const volatile sig_atomic_t *interrupted, struct outcome *outcome);
 

@@ -1,0 +1,1 @@
+#include "illegal_address.c"

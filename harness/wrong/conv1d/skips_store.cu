@@ -1,0 +1,1 @@
+#include "skips_store.c"

@@ -1,0 +1,1 @@
+#include "slower.c"

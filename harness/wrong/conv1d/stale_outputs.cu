@@ -1,0 +1,1 @@
+#include "stale_outputs.c"

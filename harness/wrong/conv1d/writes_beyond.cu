@@ -1,0 +1,1 @@
+#include "writes_beyond.c"
