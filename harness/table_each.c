@@ -12,11 +12,12 @@ static const char *const HEADING[] = {
     "of its roof", "largest error", "commit", "date",    "command",
 };
 
-/* Rows of before there was the option lack the backend, without which simt is not asked for. */
+/* Rows of variants from before there was the option lack the backend, without which simt is not
+ * asked for. */
 static void set_command(struct grid *grid, const json_t *row)
 {
     const char *repeat = results_text(row, "repeat");
-    if (!repeat[0] || strstr(repeat, " --backend "))
+    if (rows_is_peer(row) || !repeat[0] || strstr(repeat, " --backend "))
         grid_set(grid, COMMAND, "%s", repeat);
     else
         grid_set(grid, COMMAND, "%s --backend %s", repeat, results_text(row, "backend"));

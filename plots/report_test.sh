@@ -68,12 +68,14 @@ as_text "$out/report.html" > "$work/report.html.txt"
 # Trials of selftest-aa, which are many, are in its table only.
 cat results/*/*.jsonl | grep -v '"selftest":{' > "$work/rows"
 sed -n 's/.*"backend":"\([a-z]*\)".*"repeat":"\(.*\)"}$/\2 --backend \1/p' "$work/rows" |
-    sed 's/\( --backend [a-z]*\)\1$/\1/; s,^,build/,' > "$work/commands"
+    sed 's/\( --backend [a-z]*\)\1$/\1/; s,^ssmbench,build/&,; s/^\(python3 .*\) --backend peer$/\1/' \
+        > "$work/commands"
 [ "$(wc -l < "$work/commands")" = "$(wc -l < "$work/rows")" ] ||
     fail "rows without a command"
 sort "$work/commands" > "$work/promised"
 for twin in md html; do
-    grep -o 'build/ssmbench [a-z].*--backend [a-z]*' "$work/report.$twin.txt" | sort > "$work/found"
+    grep -oE '(build/ssmbench [a-z].*--backend|python3 -m peers .*--device) [a-z]*' \
+        "$work/report.$twin.txt" | sort > "$work/found"
     diff "$work/promised" "$work/found" >&2 || fail "report.$twin: commands that differ, above"
 done
 
