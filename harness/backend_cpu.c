@@ -216,7 +216,7 @@ const struct backend backend_cpu = {
     .run = run,
     .batch = batch,
     .floors = floors,
-    .roofs = roofs_cpu,
     .spin = spin,
+    .roofs = roofs_cpu,
     .describe = describe,
 };
