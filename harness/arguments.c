@@ -63,7 +63,7 @@ const struct argp_option CAMPAIGN_OPTIONS[] = {
 const struct argp_option COMPARE_OPTIONS[] = {
     {"case", KEY_CASE, "RE", 0, "only cases whose name matches", 0},
     {"backend", KEY_BACKEND, "LIST", 0, "of cpu, cuda, with commas; else both", 0},
-    {"rounds", KEY_ROUNDS, "N", 0, "of A B B A on each case; else 52", 0},
+    {"rounds", KEY_ROUNDS, "N", 0, "of A B B A on each case, at least; else 52", 0},
     {0},
 };
 const struct argp_option SELFTEST_OPTIONS[] = {
@@ -72,7 +72,7 @@ const struct argp_option SELFTEST_OPTIONS[] = {
     {"case", KEY_CASE, "RE", 0, "only cases whose name matches", 0},
     {"backend", KEY_BACKEND, "NAME", 0, "cpu or cuda; else cuda, then cpu", 0},
     {"trials", KEY_TRIALS, "N", 0, "of each slow-down of each variant and case; else 100", 0},
-    {"rounds", KEY_ROUNDS, "N", 0, "of A B B A in each trial; else 52, as for compare", 0},
+    {"rounds", KEY_ROUNDS, "N", 0, "of A B B A in each trial, at least; else 52", 0},
     {"out", KEY_OUT, "FILE", 0, "append a JSON line a trial to FILE", 0},
     {0},
 };

@@ -11,6 +11,10 @@
 /* Longest warm-up of each of the two. */
 static const double WARM_UP_S = 1;
 
+/* Rounds are doubled until the interval is that narrow either way, or for so long, or so often. */
+static const double NARROW = 0.0025, LONGEST_S = 1;
+enum { DOUBLED_MOST = 5 };
+
 struct compare {
     const struct campaign_options *options;
     struct case_list cases;
@@ -99,11 +103,11 @@ int compare_warm_up(const struct backend *backend, const struct launch launch[2]
     return error == -1 ? 0 : error;
 }
 
-/* Takes the times. A round that was interrupted does not count. */
+/* Takes the times of rounds *done ... rounds-1. A round that was interrupted does not count. */
 static int take_rounds(const struct backend *backend, const struct launch launch[2],
                        struct round round[], int rounds, int *done)
 {
-    for (*done = 0; *done < rounds && !interrupted; ++*done) {
+    for (; *done < rounds && !interrupted; ++*done) {
         struct round *r = &round[*done];
         double *const time[] = {&r->a1, &r->b1, &r->b2, &r->a2};
         for (int i = 0; i < 4; i++) {
@@ -118,11 +122,15 @@ static int take_rounds(const struct backend *backend, const struct launch launch
 int compare_launches(const struct backend *backend, const struct launch launch[2], int rounds,
                      int comparisons, struct comparison *result)
 {
-    struct round *round = must_allocate((size_t)rounds, sizeof *round);
-    int done;
-    const int error = take_rounds(backend, launch, round, rounds, &done);
-    if (!error)
-        *result = paired_compare(round, done, comparisons);
+    struct round *round = must_allocate((size_t)rounds << DOUBLED_MOST, sizeof *round);
+    const double start = now_s();
+    int done = 0, error, doubled = 0;
+    do {
+        error = take_rounds(backend, launch, round, rounds << doubled, &done);
+        if (!error)
+            *result = paired_compare(round, done, comparisons);
+    } while (!error && !interrupted && doubled++ < DOUBLED_MOST &&
+             !(result->high <= result->low * (1 + 2 * NARROW)) && now_s() - start < LONGEST_S);
     free(round);
     return error;
 }

@@ -156,8 +156,11 @@ static void print_note(const json_t *run, enum grid_format format)
 {
     const json_t *like = json_array_get(run, 0);
     char kernels[2048] = "";
+    double least = INFINITY, most = 0;
     for (size_t i = json_array_size(run); i-- > 0;) {
         const json_t *row = json_array_get(run, i);
+        least = fmin(least, results_number(row, "selftest.rounds"));
+        most = fmax(most, results_number(row, "selftest.rounds"));
         if (results_number(row, "selftest.trial") != 0 ||
             results_number(row, "selftest.slower") != 0)
             continue;
@@ -165,11 +168,11 @@ static void print_note(const json_t *run, enum grid_format format)
                results_text(row, "op"), results_text(row, "variant"), results_text(row, "case"),
                results_number(row, "selftest.a_ms"));
     }
-    rows_print_line(format, "- %s, %s: commit %.10s%s, %.10s, %.0f rounds; a table is of %s.",
-                    results_text(like, "machine.name"), results_text(like, "backend"),
-                    results_text(like, "commit"),
-                    json_is_true(results_get(like, "dirty")) ? "+" : "", results_text(like, "date"),
-                    results_number(like, "selftest.rounds"), kernels);
+    rows_print_line(
+        format, "- %s, %s: commit %.10s%s, %.10s, %.0f to %.0f rounds; a table is of %s.",
+        results_text(like, "machine.name"), results_text(like, "backend"),
+        results_text(like, "commit"), json_is_true(results_get(like, "dirty")) ? "+" : "",
+        results_text(like, "date"), least, most, kernels);
 }
 
 void table_selftest(const json_t *rows, enum grid_format format)

@@ -1,8 +1,8 @@
-#include "trial.h"
 #include "guarded.h"
 #include "judge.h"
 #include "kept.h"
 #include "parts.h"
+#include "trial_within.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -14,17 +14,6 @@ enum { PART_RUNS = 3, LONG_RUN_MS = 5000 }; /* that tell what parts took; a long
 const char *const STATUS_NAMES[STATUS_COUNT] = {
     "PASS",   "WRONG",      "UNWRITTEN", "OVERRUN", "MUTATED", "NONFINITE", "NONDETERMINISTIC",
     "FAILED", "IMPOSSIBLE", "CRASH",     "TIMEOUT", "SKIPPED",
-};
-
-struct trial {
-    const struct prepared *prepared;
-    const struct backend *backend;
-    int tensors;
-    struct guarded buffer[MAX_TENSORS + 1]; /* the last one is the workspace */
-    void *pointer[MAX_TENSORS];
-    void *first[MAX_TENSORS]; /* the outputs of the first run */
-    struct launch launch;
-    struct outcome *outcome;
 };
 
 /* Keeps the first sentence. */
@@ -41,7 +30,7 @@ __attribute__((format(printf, 3, 4))) static bool verdict(struct trial *trial, e
     return false;
 }
 
-static bool works(struct trial *trial, int error, const char *what)
+bool trial_works(struct trial *trial, int error, const char *what)
 {
     return !error || verdict(trial, STATUS_FAILED, "%s: %s", what, trial->backend->describe(error));
 }
@@ -57,7 +46,7 @@ static bool allocate(struct trial *trial)
         struct guarded *buffer = &trial->buffer[i];
         if (!buffer->bytes)
             continue;
-        if (!works(trial, guarded_allocate(trial->backend, buffer), "guards"))
+        if (!trial_works(trial, guarded_allocate(trial->backend, buffer), "guards"))
             return false;
         if (!buffer->base)
             return verdict(trial, STATUS_FAILED, "out of memory for %.3g GB of %s",
@@ -73,8 +62,8 @@ static bool allocate(struct trial *trial)
 /* Whether tensor i on the backend has the bytes of `expected`. */
 static bool holds(struct trial *trial, int i, const void *expected, bool *same)
 {
-    return works(trial, guarded_holds(trial->backend, &trial->buffer[i], expected, same),
-                 "download");
+    return trial_works(trial, guarded_holds(trial->backend, &trial->buffer[i], expected, same),
+                       "download");
 }
 
 /* Draws input `i` of a seed on the backend, or brings it there when it is not a drawn one. */
@@ -94,8 +83,9 @@ static bool place_inputs(struct trial *trial)
     const struct prepared *prepared = trial->prepared;
     for (int i = 0; i < trial->tensors; i++) {
         bool same = true;
-        if (prepared->input[i] && (!works(trial, place_input(trial, i, prepared->seed), "inputs") ||
-                                   !holds(trial, i, prepared->input[i], &same)))
+        if (prepared->input[i] &&
+            (!trial_works(trial, place_input(trial, i, prepared->seed), "inputs") ||
+             !holds(trial, i, prepared->input[i], &same)))
             return false;
         if (!same)
             return verdict(trial, STATUS_FAILED, "%s %s %s differs from the host's",
@@ -110,7 +100,7 @@ static bool poison(struct trial *trial)
 {
     for (int i = 0; i <= MAX_TENSORS; i++)
         if (trial->buffer[i].base && (i == MAX_TENSORS || trial->prepared->tensor[i].output) &&
-            !works(trial, guarded_poison(trial->backend, &trial->buffer[i]), "fill"))
+            !trial_works(trial, guarded_poison(trial->backend, &trial->buffer[i]), "fill"))
             return false;
     return true;
 }
@@ -122,7 +112,8 @@ static bool run_poisoned(struct trial *trial, double *wall_s)
     if (!poison(trial))
         return false;
     const double start = now_s();
-    const bool good = works(trial, trial->backend->run(&trial->launch, false, &time_ms), "run");
+    const bool good =
+        trial_works(trial, trial->backend->run(&trial->launch, false, &time_ms), "run");
     *wall_s = now_s() - start;
     return good;
 }
@@ -136,7 +127,8 @@ static bool run_elsewhere(struct trial *trial)
     bool drawn = false;
     for (int i = 0; i < trial->tensors && prepared->drawn; i++) {
         drawn |= prepared->input[i] != NULL;
-        if (prepared->input[i] && !works(trial, place_input(trial, i, ~prepared->seed), "inputs"))
+        if (prepared->input[i] &&
+            !trial_works(trial, place_input(trial, i, ~prepared->seed), "inputs"))
             return false;
     }
     return !drawn || run_poisoned(trial, &wall_s);
@@ -147,7 +139,8 @@ static bool guards_intact(struct trial *trial)
     for (int i = 0; i <= MAX_TENSORS; i++) {
         const char *broken = NULL;
         if (trial->buffer[i].base &&
-            !works(trial, guarded_check(trial->backend, &trial->buffer[i], &broken), "download"))
+            !trial_works(trial, guarded_check(trial->backend, &trial->buffer[i], &broken),
+                         "download"))
             return false;
         if (broken)
             return verdict(trial, STATUS_OVERRUN, "a byte %s %s was written", broken,
@@ -186,8 +179,7 @@ static bool output_correct(struct trial *trial, int i)
     return j.status == STATUS_PASS || verdict(trial, j.status, "%s", j.detail);
 }
 
-/* True when all outputs are still, or again, those of the first run. */
-static bool outputs_same(struct trial *trial, const char *when)
+bool trial_outputs_same(struct trial *trial, const char *when)
 {
     for (int i = 0; i < trial->tensors; i++) {
         bool same = true;
@@ -229,10 +221,10 @@ static bool check(struct trial *trial)
         if (!trial->prepared->reference[i])
             continue;
         trial->first[i] = must_allocate(trial->buffer[i].bytes, 1);
-        if (!works(trial,
-                   trial->backend->download(trial->first[i], trial->pointer[i],
-                                            trial->buffer[i].bytes),
-                   "download"))
+        if (!trial_works(trial,
+                         trial->backend->download(trial->first[i], trial->pointer[i],
+                                                  trial->buffer[i].bytes),
+                         "download"))
             return false;
     }
     if (!guards_intact(trial) || !inputs_intact(trial))
@@ -243,7 +235,7 @@ static bool check(struct trial *trial)
     if (trial->outcome->status == STATUS_WRONG)
         blame_cache(trial);
     for (int run = 1; run < trial->backend->runs && good; run++)
-        good = run_poisoned(trial, &again_s) && outputs_same(trial, "after another run");
+        good = run_poisoned(trial, &again_s) && trial_outputs_same(trial, "after another run");
     return good;
 }
 
@@ -259,7 +251,7 @@ static bool spot_before(void *context)
 
 static bool spot_after(void *context)
 {
-    return outputs_same(context, "after a timed run");
+    return trial_outputs_same(context, "after a timed run");
 }
 
 /* Times the launch, and its parts if it has any. False when interrupted. */
@@ -277,15 +269,16 @@ static bool measure(struct trial *trial, const void *context)
     if (!error && op->parts)
         error = parts_measure(trial->backend, op, &trial->launch, o->part_runs, o->part_ms,
                               &o->parts_whole_ms);
-    o->timed = works(trial, error, "timed run") && outputs_same(trial, "after the timed runs");
+    o->timed =
+        trial_works(trial, error, "timed run") && trial_outputs_same(trial, "after the timed runs");
     return true;
 }
 
 static bool profile(struct trial *trial, const void *context)
 {
     const int error = profile_range(trial->backend, &trial->launch, context);
-    if (works(trial, error, "profiled run"))
-        outputs_same(trial, "after the profiled runs");
+    if (trial_works(trial, error, "profiled run"))
+        trial_outputs_same(trial, "after the profiled runs");
     return true;
 }
 
@@ -300,12 +293,10 @@ static double memory_taken(const struct trial *trial, size_t free_before)
     return fmax(bytes, (double)free_before - (double)trial->backend->memory_free());
 }
 
-/* Checks `entry`, and passes what is correct on to `use`, if any, which returns false when it was
- * interrupted: so does this then. */
-static bool checked(struct prepared *prepared, const struct entry *entry,
-                    const struct backend *backend,
-                    bool (*use)(struct trial *trial, const void *context), const void *context,
-                    struct outcome *outcome)
+bool trial_checked(struct prepared *prepared, const struct entry *entry,
+                   const struct backend *backend,
+                   bool (*use)(struct trial *trial, const void *context), const void *context,
+                   struct outcome *outcome)
 {
     const struct test_case *item = prepared->item;
     struct trial trial = {.prepared = prepared,
@@ -344,55 +335,13 @@ bool trial_run(struct prepared *prepared, const struct entry *entry, const struc
                double limit_s, const volatile sig_atomic_t *interrupted, struct outcome *outcome)
 {
     const struct sampling sampling = {limit_s, interrupted};
-    return checked(prepared, entry, backend, limit_s > 0 ? measure : NULL, &sampling, outcome);
+    return trial_checked(prepared, entry, backend, limit_s > 0 ? measure : NULL, &sampling,
+                         outcome);
 }
 
 void trial_profile(struct prepared *prepared, const struct entry *entry,
                    const struct backend *backend, const struct range *range,
                    struct outcome *outcome)
 {
-    checked(prepared, entry, backend, profile, range, outcome);
-}
-
-/* For trial_pair(). */
-struct pairing {
-    struct prepared *prepared;
-    const struct entry *other;
-    struct launch launch[2];
-    int (*use)(const struct launch launch[2], void *context);
-    void *context;
-    struct outcome *other_outcome;
-};
-
-static bool use_both(struct trial *trial, const void *context)
-{
-    struct pairing *p = *(struct pairing *const *)context;
-    p->launch[1] = trial->launch;
-    if (works(trial, p->use(p->launch, p->context), "compared run"))
-        outputs_same(trial, "after the compared runs");
-    return true;
-}
-
-static bool open_other(struct trial *trial, const void *context)
-{
-    struct pairing *p = *(struct pairing *const *)context;
-    p->launch[0] = trial->launch;
-    checked(p->prepared, p->other, trial->backend, use_both, context, p->other_outcome);
-    outputs_same(trial, "after the compared runs");
-    return true;
-}
-
-void trial_pair(struct prepared *prepared, const struct entry *const entry[2],
-                const struct backend *backend,
-                int (*use)(const struct launch launch[2], void *context), void *context,
-                struct outcome outcome[2])
-{
-    struct pairing pairing = {.prepared = prepared,
-                              .other = entry[1],
-                              .use = use,
-                              .context = context,
-                              .other_outcome = &outcome[1]};
-    struct pairing *const pointer = &pairing;
-    outcome[1] = (struct outcome){.status = STATUS_SKIPPED, .error = -1};
-    checked(prepared, entry[0], backend, open_other, &pointer, &outcome[0]);
+    trial_checked(prepared, entry, backend, profile, range, outcome);
 }

@@ -58,9 +58,9 @@ void trial_profile(struct prepared *prepared, const struct entry *entry,
                    const struct backend *backend, const struct range *range,
                    struct outcome *outcome);
 
-/* Checks two variants on the case, each with inputs and outputs of its own, and hands both launches
- * to `use`, which returns 0 or an error of the backend, if both are correct; then looks at the
- * outputs once more. */
+/* Checks two variants on the case, each with inputs and outputs of its own, and hands both
+ * launches, on the same ones, to `use`, which returns 0 or an error of the backend, if both are
+ * correct; then looks at the outputs once more. */
 void trial_pair(struct prepared *prepared, const struct entry *const entry[2],
                 const struct backend *backend,
                 int (*use)(const struct launch launch[2], void *context), void *context,

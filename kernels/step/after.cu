@@ -62,6 +62,10 @@ static int run_beside(const struct step_run *step, struct beside *data)
     int error = cudaStreamCreateWithFlags(&copies, cudaStreamNonBlocking);
     if (!error)
         error = cudaEventCreateWithFlags(&ready, cudaEventDisableTiming);
+    if (!error) /* the data come no earlier than the step's turn */
+        error = cudaEventRecord(ready, (cudaStream_t)step->stream);
+    if (!error)
+        error = cudaStreamWaitEvent(copies, ready, 0);
     if (!error)
         error = beside_begin(data, step, copies);
     if (!error) {
