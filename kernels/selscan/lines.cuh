@@ -25,55 +25,36 @@ static constexpr int LINE_WORDS = LENGTH > VECTOR<DTYPE> ? LENGTH / VECTOR<DTYPE
 template <enum dtype DTYPE, int LENGTH>
 static constexpr int LINE_PITCH = LINE_WORDS<DTYPE, LENGTH> + 1;
 
-/* Words that hold ROWS lines of STEPS elements, and also STEPS lines of ROWS. */
-template <enum dtype DTYPE, int ROWS, int STEPS>
-static constexpr int LINES_WORDS = ROWS * LINE_PITCH<DTYPE, STEPS> > STEPS * LINE_PITCH<DTYPE, ROWS>
-                                       ? ROWS * LINE_PITCH<DTYPE, STEPS>
-                                       : STEPS * LINE_PITCH<DTYPE, ROWS>;
-
-/* Where the elements of copied lines are: element k of line i is number
- * i*pitch + (phase + i*shift) % VECTOR + k. */
-struct line_places {
-    int phase, shift, pitch;
+/* The phase of line i is (phase + i*shift) % VECTOR, that of the lines of an array. */
+struct line_phases {
+    int phase, shift;
 };
 
 template <enum dtype DTYPE>
-static inline __device__ struct line_places line_places_of(const struct lines *l, const void *array,
-                                                           int pitch_words)
+static inline __device__ struct line_phases line_phases_of(const struct lines *l, const void *array)
 {
-    struct line_places at;
-    at.phase = vector_phase<DTYPE>(array, l->first);
-    at.shift = (int)(l->stride & (VECTOR<DTYPE> - 1));
-    at.pitch = pitch_words * VECTOR<DTYPE>;
-    return at;
+    return {vector_phase<DTYPE>(array, l->first), (int)(l->stride & (VECTOR<DTYPE> - 1))};
 }
 
 template <enum dtype DTYPE>
-static inline __device__ int line_phase(const struct line_places *at, int line)
+static inline __device__ int line_phase(struct line_phases at, int line)
 {
-    return (at->phase + line * at->shift) & (VECTOR<DTYPE> - 1);
+    return (at.phase + line * at.shift) & (VECTOR<DTYPE> - 1);
 }
 
-/* An element of copied lines, as a float. */
+/* Element `index` of copied words, as a float. */
 template <enum dtype DTYPE>
-static inline __device__ float line_element(const uint4 *copied, const struct line_places *at,
-                                            int line, int k)
+static inline __device__ float line_element(const uint4 *copied, int index)
 {
-    const int index = line * at->pitch + line_phase<DTYPE>(at, line) + k;
     const unsigned bits = vector_element<DTYPE>(copied, index);
     return DTYPE == DTYPE_F32 ? bits_float(bits) : vector_pair<DTYPE>(bits).x;
 }
 
-/* Copies the word that begins with element `at` of `total`. */
+/* Copies what of the word that begins with element `at` is in an array of `total` elements. */
 template <enum dtype DTYPE>
-static inline __device__ void line_copy_word(uint4 *to, const void *array, int64_t total,
+static inline __device__ void line_copy_part(uint4 *to, const void *array, int64_t total,
                                              int64_t at)
 {
-    if (at >= 0 && at + VECTOR<DTYPE> <= total) {
-        copy_async<16>(to, (const char *)array + at * (16 / VECTOR<DTYPE>));
-        return;
-    }
-#pragma unroll
     for (int i = 0; i < VECTOR<DTYPE>; i++)
         if (at + i >= 0 && at + i < total) {
             if constexpr (DTYPE == DTYPE_F32)
@@ -89,17 +70,39 @@ template <enum dtype DTYPE, int LENGTH, int THREADS>
 static inline __device__ void lines_copy(const struct lines *l, const void *array, int64_t total,
                                          int thread, uint4 *to)
 {
-    const int V = VECTOR<DTYPE>, WORDS = LINE_WORDS<DTYPE, LENGTH>;
-    const int word = thread % WORDS;
-    const struct line_places at = line_places_of<DTYPE>(l, array, LINE_PITCH<DTYPE, LENGTH>);
-    for (int line = thread / WORDS; line < l->count; line += THREADS / WORDS) {
-        const int phase = line_phase<DTYPE>(&at, line), reach = phase + l->length;
-        const int64_t from = l->first + line * l->stride - phase + word * V;
-        uint4 *const into = to + line * LINE_PITCH<DTYPE, LENGTH> + word;
-        if (word * V < reach) /* cost only: nobody reads it */
-            line_copy_word<DTYPE>(into, array, total, from);
-        if (word == WORDS - 1 && WORDS * V < reach)
-            line_copy_word<DTYPE>(into + 1, array, total, from + V);
+    const int V = VECTOR<DTYPE>, WORDS = LINE_WORDS<DTYPE, LENGTH>, ABREAST = THREADS / WORDS;
+    const int word = thread % WORDS * V, first = thread / WORDS;
+    const struct line_phases phases = line_phases_of<DTYPE>(l, array);
+    const char *const bytes = (const char *)array;
+    const bool plain = phases.shift == 0 && phases.phase == 0 &&
+                       l->first + (l->count - 1) * l->stride + LENGTH <= total;
+
+    to += first * LINE_PITCH<DTYPE, LENGTH> + thread % WORDS;
+    if (plain) { /* cost only: what follows does the same */
+        const char *from = bytes + (l->first + first * l->stride + word) * (16 / V);
+#pragma unroll 4
+        for (int line = first; line < l->count; line += ABREAST) {
+            copy_async<16>(to, from);
+            to += ABREAST * LINE_PITCH<DTYPE, LENGTH>;
+            from += ABREAST * l->stride * (16 / V);
+        }
+        return;
+    }
+#pragma unroll 1
+    for (int line = first; line < l->count; line += ABREAST) {
+        const int phase = line_phase<DTYPE>(phases, line), reach = phase + l->length;
+        const int64_t at = l->first + line * l->stride - phase + word;
+#pragma unroll
+        for (int more = 0; more < 2; more++) { /* the last thread of a line has two words */
+            if (word + more * V >= reach || (more && word + V < WORDS * V))
+                continue;
+            const int64_t from = at + more * V;
+            if (from >= 0 && from + V <= total)
+                copy_async<16>(to + more, bytes + from * (16 / V));
+            else
+                line_copy_part<DTYPE>(to + more, array, total, from);
+        }
+        to += ABREAST * LINE_PITCH<DTYPE, LENGTH>;
     }
 }
 

@@ -55,19 +55,21 @@ static_assert(STEPS % SPAN == 0 && SPAN % EXACT == 0 && WARP % SPAN == 0, "spans
 /* What a warp has of its rows. */
 enum { U, DELTA, Z, ROW_TENSORS };
 
-template <enum dtype DTYPE_, int LANES_>
+template <enum dtype DTYPE_, int LANES_, bool LAST_>
 struct shape {
     static const enum dtype DTYPE = DTYPE_;
+    static const bool LAST = LAST_; /* channel_last */
     static const int LANES = LANES_, CAPACITY = LANES * QUAD, GROUPS = WARP / LANES;
     static const int WARP_ROWS = GROUPS * HELD, ROWS = WARP_ROWS * WARPS;
+    static const int ROW_LINE = LAST ? WARP_ROWS : STEPS, STATE_LINE = LAST ? CAPACITY : STEPS;
 
     struct rows {
-        uint4 copied[STAGES][ROW_TENSORS][LINES_WORDS<DTYPE, WARP_ROWS, STEPS>];
+        uint4 copied[STAGES][ROW_TENSORS][WARP_ROWS * STEPS / ROW_LINE * LINE_PITCH<DTYPE, ROW_LINE>];
         struct row_step step[WARP_ROWS][SPAN + 2];
         float y[WARP_ROWS][LANES][SPAN + 4];
         float bias[WARP_ROWS], D[WARP_ROWS];
     };
-    uint4 copied[STAGES][2][LINES_WORDS<DTYPE, CAPACITY, STEPS>];
+    uint4 copied[STAGES][2][CAPACITY * STEPS / STATE_LINE * LINE_PITCH<DTYPE, STATE_LINE>];
     float4 B[STEPS][LANES + 1], C[STEPS][LANES + 1];
     struct rows warp[WARPS];
 };
@@ -97,63 +99,64 @@ static inline __device__ struct tile_steps tile_steps_of(const struct selscan *p
 }
 
 /* The lines of the steps of rows from channel `d` on. */
+template <typename Shape>
 static inline __device__ struct lines row_lines(const struct selscan *p, int64_t b, int64_t d,
                                                 int rows, const struct tile_steps *t)
 {
-    const bool last = p->layout == CHANNEL_LAST;
     struct lines l;
     l.first = selscan_at(p, b, d, t->time);
-    l.stride = last ? p->channels : p->length;
-    l.count = last ? t->count : rows;
-    l.length = last ? rows : t->count;
+    l.stride = Shape::LAST ? p->channels : p->length;
+    l.count = Shape::LAST ? t->count : rows;
+    l.length = Shape::LAST ? rows : t->count;
     return l;
 }
 
 /* Those of B and C. */
+template <typename Shape>
 static inline __device__ struct lines state_lines(const struct selscan *p,
                                                   const struct tile_rows *r,
                                                   const struct tile_steps *t)
 {
-    const bool last = p->layout == CHANNEL_LAST;
     struct lines l;
     l.first = selscan_bc_at(p, r->b, r->group, 0, t->time);
-    l.stride = last ? p->groups * p->state : p->length;
-    l.count = last ? t->count : (int)p->state;
-    l.length = last ? (int)p->state : t->count;
+    l.stride = Shape::LAST ? p->groups * p->state : p->length;
+    l.count = Shape::LAST ? t->count : (int)p->state;
+    l.length = Shape::LAST ? (int)p->state : t->count;
     return l;
 }
 
-/* Starts to copy lines of ROWS rows or states, or of as many elements a step. */
-template <enum dtype DTYPE, int ROWS, int COPIERS>
-static inline __device__ void copy_lines(const struct selscan *p, const struct lines *l,
-                                         const void *array, int64_t total, int thread, uint4 *to)
+/* The time in a tile of its step i; some time of it if there is no such step. */
+static inline __device__ int time_of(const struct selscan *p, const struct tile_steps *t, int i)
 {
-    if (p->layout == CHANNEL_LAST)
-        lines_copy<DTYPE, ROWS, COPIERS>(l, array, total, thread, to);
-    else
-        lines_copy<DTYPE, STEPS, COPIERS>(l, array, total, thread, to);
+    return p->reverse ? (i < t->count ? t->count - 1 - i : 0) : i;
 }
 
-/* Where they are then. */
-template <enum dtype DTYPE, int ROWS>
-static inline __device__ struct line_places copied_places(const struct selscan *p,
-                                                          const struct lines *l, const void *array)
-{
-    return line_places_of<DTYPE>(l, array,
-                                 p->layout == CHANNEL_LAST ? LINE_PITCH<DTYPE, ROWS>
-                                                           : LINE_PITCH<DTYPE, STEPS>);
-}
+/* The elements of one time in copied lines of up to ROWS rows or states. ALIKE: their phases are
+ * the same. */
+template <typename Shape, int ROWS, bool ALIKE>
+struct column {
+    const uint4 *copied;
+    int begin;
+    struct line_phases phases;
 
-/* Element of `row` (or state) and step `t` of the tile. */
-template <enum dtype DTYPE>
-static inline __device__ float copied_element(const struct selscan *p, const uint4 *copied,
-                                              const struct line_places *at,
-                                              const struct tile_steps *steps, int row, int t)
-{
-    const int time = p->reverse ? steps->count - 1 - t : t;
-    return p->layout == CHANNEL_LAST ? line_element<DTYPE>(copied, at, time, row)
-                                     : line_element<DTYPE>(copied, at, row, time);
-}
+    __device__ column(const uint4 *words, const struct lines *l, const void *array, int time)
+        : copied(words), phases(line_phases_of<Shape::DTYPE>(l, array))
+    {
+        begin = Shape::LAST ? time * PITCH + line_phase<Shape::DTYPE>(phases, time)
+                            : time + (ALIKE ? phases.phase : 0);
+    }
+
+    __device__ float operator[](int row) const
+    {
+        const int phase =
+            Shape::LAST || ALIKE ? 0 : line_phase<Shape::DTYPE>(phases, row);
+        return line_element<Shape::DTYPE>(copied,
+                                          begin + row * (Shape::LAST ? 1 : PITCH) + phase);
+    }
+
+    static const int PITCH =
+        LINE_PITCH<Shape::DTYPE, Shape::LAST ? ROWS : STEPS> * VECTOR<Shape::DTYPE>;
+};
 
 /* log(1 + exp(x)) to 4e-7 of it: max(x, 0) + log1p(e), and log1p(e) = 2*artanh(e/(2 + e)). */
 static inline __device__ float softplus_ex2(float x)
@@ -184,22 +187,25 @@ static inline __device__ void copy_tile(const struct selscan_call *call, const s
     const struct selscan *p = &call->p;
     const int64_t elements = p->batch * p->channels * p->length;
     const int64_t bc_elements = p->batch * p->groups * p->state * p->length;
-    const struct lines own = row_lines(p, w->b, w->channel, w->rows, t);
-    const struct lines states = state_lines(p, r, t);
+    const struct lines own = row_lines<Shape>(p, w->b, w->channel, w->rows, t);
+    const struct lines states = state_lines<Shape>(p, r, t);
+    const int lane = lane_of_warp(), thread = (int)threadIdx.x;
+    const auto copy = [&](enum selscan_tensor tensor, int to) {
+        lines_copy<DTYPE, Shape::ROW_LINE, WARP>(&own, call->tensor[tensor], elements, lane,
+                                                 rows->copied[stage][to]);
+    };
+    const auto copy_states = [&](enum selscan_tensor tensor, int to) {
+        lines_copy<DTYPE, Shape::STATE_LINE, THREADS>(&states, call->tensor[tensor], bc_elements,
+                                                      thread, tile->copied[stage][to]);
+    };
 
-    copy_lines<DTYPE, Shape::WARP_ROWS, WARP>(p, &own, call->tensor[SELSCAN_U], elements,
-                                              lane_of_warp(), rows->copied[stage][U]);
-    copy_lines<DTYPE, Shape::WARP_ROWS, WARP>(p, &own, call->tensor[SELSCAN_DELTA], elements,
-                                              lane_of_warp(), rows->copied[stage][DELTA]);
+    copy(SELSCAN_U, U);
+    copy(SELSCAN_DELTA, DELTA);
     if (OUT && p->gate)
-        copy_lines<DTYPE, Shape::WARP_ROWS, WARP>(p, &own, call->tensor[SELSCAN_Z], elements,
-                                                  lane_of_warp(), rows->copied[stage][Z]);
-    copy_lines<DTYPE, Shape::CAPACITY, THREADS>(p, &states, call->tensor[SELSCAN_B], bc_elements,
-                                                (int)threadIdx.x, tile->copied[stage][0]);
+        copy(SELSCAN_Z, Z);
+    copy_states(SELSCAN_B, 0);
     if (OUT) /* cost only: nobody else reads it */
-        copy_lines<DTYPE, Shape::CAPACITY, THREADS>(p, &states, call->tensor[SELSCAN_C],
-                                                    bc_elements, (int)threadIdx.x,
-                                                    tile->copied[stage][1]);
+        copy_states(SELSCAN_C, 1);
     copy_async_commit();
 }
 
@@ -209,24 +215,25 @@ static inline __device__ void widen(const struct selscan *p, const void *array,
                                     const struct tile_rows *r, const struct tile_steps *t,
                                     const uint4 *copied, float4 (*to)[Shape::LANES + 1])
 {
-    const enum dtype DTYPE = Shape::DTYPE;
-    const struct lines l = state_lines(p, r, t);
-    const struct line_places at = copied_places<DTYPE, Shape::CAPACITY>(p, &l, array);
+    const struct lines l = state_lines<Shape>(p, r, t);
+#pragma unroll
     for (int i = (int)threadIdx.x; i < STEPS * Shape::LANES; i += THREADS) {
         const int step = i % STEPS, lane = i / STEPS;
+        const column<Shape, Shape::CAPACITY, false> from(copied, &l, array, time_of(p, t, step));
         float value[QUAD];
 #pragma unroll
         for (int j = 0; j < QUAD; j++) {
             const int n = lane * QUAD + j;
-            value[j] = n < p->state && step < t->count
-                           ? copied_element<DTYPE>(p, copied, &at, t, n, step)
-                           : 0.0f;
+            value[j] = from[n];
+            if (n >= p->state || step >= t->count)
+                value[j] = 0;
         }
         to[step][lane] = make_float4(value[0], value[1], value[2], value[3]);
     }
 }
 
-/* What a warp does with the steps of a span that begins with step `begin` of the tile. */
+/* What a warp does with the steps of a span that begins with step `begin` of the tile. Each thread
+ * has one step, `step` of the tile, and every other row. */
 template <typename Shape>
 struct span {
     const struct selscan_call *call;
@@ -235,63 +242,83 @@ struct span {
     typename Shape::rows *rows;
     int stage, begin;
 
-    __device__ float element(enum selscan_tensor tensor, int copied, const struct lines *l, int row,
-                             int i) const
+    /* work(alike, option): both std::integral_constant. */
+    template <typename Work>
+    __device__ void alike(const struct lines *l, bool option, Work work) const
     {
-        const struct line_places at = copied_places<Shape::DTYPE, Shape::WARP_ROWS>(
-            &call->p, l, call->tensor[tensor]);
-        return copied_element<Shape::DTYPE>(&call->p, rows->copied[stage][copied], &at, t, row,
-                                            begin + i);
+        const bool same = Shape::LAST || l->stride % VECTOR<Shape::DTYPE> == 0;
+        if (same && option)
+            work(std::true_type(), std::true_type());
+        else if (same) /* cost only: other rows are read as well */
+            work(std::true_type(), std::false_type());
+        else if (option)
+            work(std::false_type(), std::true_type());
+        else
+            work(std::false_type(), std::false_type());
     }
 
     /* delta' and delta'*u; zeros, which change no state, where there is no row or step. */
     __device__ void prepare(void) const
     {
-        const struct selscan *p = &call->p;
-        const struct lines l = row_lines(p, w->b, w->channel, w->rows, t);
-        const int i = lane_of_warp() % SPAN;
+        const struct lines l = row_lines<Shape>(&call->p, w->b, w->channel, w->rows, t);
+        const int i = lane_of_warp() % SPAN, first = lane_of_warp() / SPAN;
+        const int time = time_of(&call->p, t, begin + i), count = begin + i < t->count ? w->rows : 0;
+        alike(&l, call->p.softplus, [&](auto same, auto soft) {
+            typedef column<Shape, Shape::WARP_ROWS, decltype(same)::value> Column;
+            const Column u(rows->copied[stage][U], &l, call->tensor[SELSCAN_U], time);
+            const Column delta(rows->copied[stage][DELTA], &l, call->tensor[SELSCAN_DELTA], time);
 #pragma unroll
-        for (int row = lane_of_warp() / SPAN; row < Shape::WARP_ROWS; row += WARP / SPAN) {
-            struct row_step step = {0, 0};
-            if (row < w->rows && begin + i < t->count) {
-                step.delta = element(SELSCAN_DELTA, DELTA, &l, row, i) + rows->bias[row];
-                step.delta = p->softplus ? softplus_ex2(step.delta) : step.delta;
-                step.x = step.delta * element(SELSCAN_U, U, &l, row, i);
+            for (int turn = 0; turn < Shape::WARP_ROWS; turn += WARP / SPAN) {
+                const int row = turn + first;
+                struct row_step step;
+                step.delta = delta[row] + rows->bias[row];
+                if constexpr (decltype(soft)::value)
+                    step.delta = softplus_ex2(step.delta);
+                step.x = step.delta * u[row];
+                if (row >= count)
+                    step.delta = step.x = 0;
+                rows->step[row][i] = step;
             }
-            rows->step[row][i] = step;
-        }
+        });
     }
 
     /* out from the sums that the threads of a row have left. */
     __device__ void finish(void) const
     {
-        const enum dtype DTYPE = Shape::DTYPE;
-        const struct selscan *p = &call->p;
-        const struct lines l = row_lines(p, w->b, w->channel, w->rows, t);
-        const int i = lane_of_warp() % SPAN, step = begin + i;
-        const int time = p->reverse ? t->count - 1 - step : step;
+        const struct lines l = row_lines<Shape>(&call->p, w->b, w->channel, w->rows, t);
+        const int i = lane_of_warp() % SPAN, first = lane_of_warp() / SPAN;
+        const int time = time_of(&call->p, t, begin + i), count = begin + i < t->count ? w->rows : 0;
+        const int64_t out_stride = Shape::LAST ? 1 : l.stride;
+        const int64_t out = l.first + (Shape::LAST ? time * l.stride : time) + first * out_stride;
+        alike(&l, call->p.gate, [&](auto same, auto gate) {
+            typedef column<Shape, Shape::WARP_ROWS, decltype(same)::value> Column;
+            const Column u(rows->copied[stage][U], &l, call->tensor[SELSCAN_U], time);
+            const Column z(rows->copied[stage][Z], &l, call->tensor[SELSCAN_Z], time);
 #pragma unroll
-        for (int row = lane_of_warp() / SPAN; row < Shape::WARP_ROWS; row += WARP / SPAN) {
-            if (row >= w->rows || step >= t->count)
-                continue;
-            float y = rows->y[row][0][i];
+            for (int turn = 0; turn < Shape::WARP_ROWS; turn += WARP / SPAN) {
+                const int row = turn + first;
+                float y = rows->y[row][0][i];
 #pragma unroll
-            for (int lane = 1; lane < Shape::LANES; lane++)
-                y += rows->y[row][lane][i];
-            if (p->skip)
-                y = fmaf(rows->D[row], element(SELSCAN_U, U, &l, row, i), y);
-            if (p->gate) {
-                const float z = element(SELSCAN_Z, Z, &l, row, i);
-                y *= z * sigmoid_ex2(z);
+                for (int lane = 1; lane < Shape::LANES; lane++)
+                    y += rows->y[row][lane][i];
+                y = fmaf(rows->D[row], u[row], y);
+                if constexpr (decltype(gate)::value) {
+                    const float v = z[row];
+                    y *= v * sigmoid_ex2(v);
+                }
+                if (row < count)
+                    store_out(out + turn * out_stride, y);
             }
-            const int64_t at = p->layout == CHANNEL_LAST ? l.first + time * l.stride + row
-                                                         : l.first + row * l.stride + time;
-            if constexpr (DTYPE == DTYPE_F32)
-                ((float *)call->tensor[SELSCAN_OUT])[at] = y;
-            else
-                ((uint16_t *)call->tensor[SELSCAN_OUT])[at] =
-                    (uint16_t)vector_pack_pair<DTYPE>(y, 0);
-        }
+        });
+    }
+
+    __device__ void store_out(int64_t at, float y) const
+    {
+        void *const out = call->tensor[SELSCAN_OUT];
+        if constexpr (Shape::DTYPE == DTYPE_F32)
+            ((float *)out)[at] = y;
+        else
+            ((uint16_t *)out)[at] = (uint16_t)vector_pack_pair<Shape::DTYPE>(y, 0);
     }
 };
 
@@ -325,7 +352,7 @@ static inline __device__ void join_segments(const struct selscan_call *call,
         for (int64_t before = 0; there && before < segment; before++) {
             const float4 left = *(const float4 *)&g->state[(before * g->rows + row) * g->pitch + n];
             const float lefts[QUAD] = {left.x, left.y, left.z, left.w};
-            const float total = g->total[before * g->rows + row] / LOG2_E;
+            const float total = g->total[before * g->rows + row] * 0.69314718f;
 #pragma unroll
             for (int j = 0; j < QUAD; j++)
                 s->h[k][j] = selscan_step(s->h[k][j], decay_ex2(s->A[k][j] * total), 1, lefts[j]);
@@ -375,10 +402,13 @@ static __global__ void __launch_bounds__(THREADS, TILED_RESIDENT)
     };
     struct tile_steps t = steps_of(0);
     copy_tile<OUT>(&call, &r, &w, &t, 0, tile, rows);
-    if (lane_of_warp() < w.rows) {
+    if (lane_of_warp() < Shape::WARP_ROWS) {
         const int64_t d = w.channel + lane_of_warp();
-        rows->bias[lane_of_warp()] = p->bias ? ((const float *)call.tensor[SELSCAN_DELTA_BIAS])[d] : 0;
-        rows->D[lane_of_warp()] = p->skip ? ((const float *)call.tensor[SELSCAN_D])[d] : 0;
+        const bool there = lane_of_warp() < w.rows;
+        const float *const bias = (const float *)call.tensor[SELSCAN_DELTA_BIAS];
+        const float *const D = (const float *)call.tensor[SELSCAN_D];
+        rows->bias[lane_of_warp()] = there && p->bias ? bias[d] : 0.0f;
+        rows->D[lane_of_warp()] = there && p->skip ? D[d] : 0.0f;
     }
 #pragma unroll
     for (int k = 0; k < HELD; k++)
@@ -485,11 +515,19 @@ static int run_shape(const struct selscan_call &call, void *memory, void *stream
     return error;
 }
 
+template <enum dtype DTYPE, int LANES>
+static int run_layout(const struct selscan_call &call, void *memory, void *stream)
+{
+    return call.p.layout == CHANNEL_LAST
+               ? run_shape<shape<DTYPE, LANES, true>>(call, memory, stream)
+               : run_shape<shape<DTYPE, LANES, false>>(call, memory, stream);
+}
+
 template <enum dtype DTYPE>
 static int run_dtype(const struct selscan_call &call, void *memory, void *stream)
 {
-    return lanes_of(&call.p) == 4 ? run_shape<shape<DTYPE, 4>>(call, memory, stream)
-                                  : run_shape<shape<DTYPE, 16>>(call, memory, stream);
+    return lanes_of(&call.p) == 4 ? run_layout<DTYPE, 4>(call, memory, stream)
+                                  : run_layout<DTYPE, 16>(call, memory, stream);
 }
 
 static int run(const void *problem, void *const tensor[], void *memory, void *stream)
