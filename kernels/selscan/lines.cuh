@@ -55,6 +55,11 @@ template <enum dtype DTYPE>
 static inline __device__ void line_copy_part(uint4 *to, const void *array, int64_t total,
                                              int64_t at)
 {
+    if (at >= 0 && at + VECTOR<DTYPE> <= total) {
+        copy_async<16>(to, (const char *)array + at * (16 / VECTOR<DTYPE>));
+        return;
+    }
+#pragma unroll 1
     for (int i = 0; i < VECTOR<DTYPE>; i++)
         if (at + i >= 0 && at + i < total) {
             if constexpr (DTYPE == DTYPE_F32)
@@ -70,39 +75,33 @@ template <enum dtype DTYPE, int LENGTH, int THREADS>
 static inline __device__ void lines_copy(const struct lines *l, const void *array, int64_t total,
                                          int thread, uint4 *to)
 {
-    const int V = VECTOR<DTYPE>, WORDS = LINE_WORDS<DTYPE, LENGTH>, ABREAST = THREADS / WORDS;
-    const int word = thread % WORDS * V, first = thread / WORDS;
+    const int V = VECTOR<DTYPE>, SIZE = 16 / V, PITCH = LINE_PITCH<DTYPE, LENGTH>;
+    const int WORDS = LINE_WORDS<DTYPE, LENGTH>, ABREAST = THREADS / WORDS;
+    const int word = thread % WORDS, first = thread / WORDS;
     const struct line_phases phases = line_phases_of<DTYPE>(l, array);
-    const char *const bytes = (const char *)array;
-    const bool plain = phases.shift == 0 && phases.phase == 0 &&
-                       l->first + (l->count - 1) * l->stride + LENGTH <= total;
+    const int64_t reach = l->first + (l->count - 1) * l->stride + LENGTH;
+    const bool alike = phases.shift == 0 && phases.phase == 0;
 
-    to += first * LINE_PITCH<DTYPE, LENGTH> + thread % WORDS;
-    if (plain) { /* cost only: what follows does the same */
-        const char *from = bytes + (l->first + first * l->stride + word) * (16 / V);
-#pragma unroll 4
-        for (int line = first; line < l->count; line += ABREAST) {
-            copy_async<16>(to, from);
-            to += ABREAST * LINE_PITCH<DTYPE, LENGTH>;
-            from += ABREAST * l->stride * (16 / V);
+    if (l->first < phases.phase || reach + (alike ? 0 : V) > total) {
+        for (int i = thread; i < l->count * PITCH; i += THREADS) {
+            const int line = i / PITCH, phase = line_phase<DTYPE>(phases, line);
+            line_copy_part<DTYPE>(to + i, array, total,
+                                  l->first + line * l->stride - phase + i % PITCH * V);
         }
         return;
     }
-#pragma unroll 1
+    const char *from = (const char *)array + (l->first + first * l->stride + word * V) * SIZE;
+#pragma unroll 4
     for (int line = first; line < l->count; line += ABREAST) {
-        const int phase = line_phase<DTYPE>(phases, line), reach = phase + l->length;
-        const int64_t at = l->first + line * l->stride - phase + word;
-#pragma unroll
-        for (int more = 0; more < 2; more++) { /* the last thread of a line has two words */
-            if (word + more * V >= reach || (more && word + V < WORDS * V))
-                continue;
-            const int64_t from = at + more * V;
-            if (from >= 0 && from + V <= total)
-                copy_async<16>(to + more, bytes + from * (16 / V));
-            else
-                line_copy_part<DTYPE>(to + more, array, total, from);
-        }
-        to += ABREAST * LINE_PITCH<DTYPE, LENGTH>;
+        copy_async<16>(to + line * PITCH + word, from - line_phase<DTYPE>(phases, line) * SIZE);
+        from += ABREAST * l->stride * SIZE;
+    }
+    if (alike)
+        return;
+    for (int line = thread; line < l->count; line += THREADS) {
+        const int64_t last = l->first + line * l->stride + WORDS * V;
+        copy_async<16>(to + line * PITCH + WORDS,
+                       (const char *)array + (last - line_phase<DTYPE>(phases, line)) * SIZE);
     }
 }
 

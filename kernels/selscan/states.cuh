@@ -18,7 +18,11 @@
 #include "../device/math.cuh"
 #include "common.h"
 
-enum { HELD = 2, EXACT = 8, QUAD = 4 };
+#ifndef TILED_HELD
+#define TILED_HELD 2
+#endif
+
+enum { HELD = TILED_HELD, EXACT = 8, QUAD = 4 };
 
 static const float LOG2_E = 1.44269504f;
 
@@ -33,8 +37,9 @@ static inline __device__ float expm1_of_ex2(float w)
 }
 
 struct states {
-    float A[HELD][QUAD]; /* times log2(e) */
+    float A[HELD][QUAD]; /* times log2(e); 0 where there is no such state or row */
     float h[HELD][QUAD];
+    unsigned absent; /* bit k*QUAD + j: there is no such state or row */
 };
 
 /* A step of a row: delta' and delta'*u, two to a word. */
@@ -109,6 +114,46 @@ static inline __device__ void states_gather(struct states *s, const struct row_s
                 s->h[k][j] = fmaf(ex2(later[k] * s->A[k][j]), now.x * Bs[j], s->h[k][j]);
             later[k] += now.delta;
         }
+    }
+}
+
+/* Whether nothing is left of what steps before those of `later` bring, in any lane of the warp:
+ * ex2() would be 0. delta' must not be negative. */
+static inline __device__ bool states_forget(const struct states *s, const float later[])
+{
+    bool all = true;
+#pragma unroll
+    for (int k = 0; k < HELD; k++)
+#pragma unroll
+        for (int j = 0; j < QUAD; j++)
+            all = all && (s->A[k][j] * later[k] < -127.0f || (s->absent >> (k * QUAD + j) & 1));
+    return __all_sync(0xffffffffu, all);
+}
+
+/* states_gather() of what is forgotten: 0*x*B, which is NaN where x or B is not finite. */
+static inline __device__ void states_pass(struct states *s, const struct row_step *step, int row,
+                                          const float4 *B, int pitch, float later[])
+{
+    float spoiled[QUAD] = {0};
+#pragma unroll
+    for (int t = EXACT - 1; t >= 0; t--) {
+        const float4 b = B[t * pitch];
+        spoiled[0] = fmaf(0, b.x, spoiled[0]);
+        spoiled[1] = fmaf(0, b.y, spoiled[1]);
+        spoiled[2] = fmaf(0, b.z, spoiled[2]);
+        spoiled[3] = fmaf(0, b.w, spoiled[3]);
+    }
+#pragma unroll
+    for (int k = 0; k < HELD; k++) {
+        float x = 0;
+#pragma unroll
+        for (int t = EXACT - 1; t >= 0; t--) {
+            x = fmaf(0, step[k * row + t].x, x);
+            later[k] += step[k * row + t].delta;
+        }
+#pragma unroll
+        for (int j = 0; j < QUAD; j++)
+            s->h[k][j] += x + spoiled[j];
     }
 }
 

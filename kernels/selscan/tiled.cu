@@ -19,6 +19,7 @@
  */
 #include "tile.cuh" /* first: it has a variable of a name that cuda_fp16.h takes */
 
+#include "../device/follow.cuh"
 #include "decay.cuh"
 #include "spans.cuh"
 
@@ -29,7 +30,7 @@
 #define TILED_BLOCKS 256 /* two for each multiprocessor of an H100 */
 #endif
 
-enum { STATE_LIMIT = 64 };
+enum { STATE_LIMIT = 64, JOINED = 8 /* segments whose loads are under way together */ };
 
 /* Segments of time, and what is known of all but the last. */
 struct segments {
@@ -57,23 +58,39 @@ static inline __device__ void join_segments(const struct selscan_call *call,
                                             const struct segments *g, const struct warp_rows *w,
                                             int64_t segment, struct states *s)
 {
-    const struct selscan *p = &call->p;
+    const int n = held_state<Shape>();
+    const int64_t row = w->b * call->p.channels + w->channel + held_row<Shape>(0);
 #pragma unroll
-    for (int k = 0; k < HELD; k++) {
-        const int64_t row = w->b * p->channels + w->channel + held_row<Shape>(k);
-        const int n = held_state<Shape>();
-        const bool there = held_row<Shape>(k) < w->rows;
+    for (int k = 0; k < HELD; k++)
 #pragma unroll
         for (int j = 0; j < QUAD; j++)
-            s->h[k][j] = there && n + j < p->state ? selscan_initial(call, row, n + j) : 0.0f;
-        for (int64_t before = 0; there && before < segment; before++) {
-            const float4 left = *(const float4 *)&g->state[(before * g->rows + row) * g->pitch + n];
-            const float lefts[QUAD] = {left.x, left.y, left.z, left.w};
-            const float total = g->total[before * g->rows + row] * 0.69314718f;
+            if (!(s->absent >> (k * QUAD + j) & 1))
+                s->h[k][j] = selscan_initial(call, row + k * Shape::GROUPS, n + j);
+    for (int64_t begin = 0; begin < segment; begin += JOINED) {
+        float4 left[JOINED][HELD];
+        float total[JOINED][HELD];
 #pragma unroll
-            for (int j = 0; j < QUAD; j++)
-                s->h[k][j] = selscan_step(s->h[k][j], decay_ex2(s->A[k][j] * total), 1, lefts[j]);
-        }
+        for (int i = 0; i < JOINED; i++)
+#pragma unroll
+            for (int k = 0; k < HELD; k++) {
+                const int64_t at = (begin + i) * g->rows + row + k * Shape::GROUPS;
+                const bool there = begin + i < segment && held_row<Shape>(k) < w->rows;
+                left[i][k] =
+                    there ? *(const float4 *)&g->state[at * g->pitch + n] : make_float4(0, 0, 0, 0);
+                total[i][k] = there ? g->total[at] : 0.0f;
+            }
+#pragma unroll
+        for (int i = 0; i < JOINED; i++)
+#pragma unroll
+            for (int k = 0; k < HELD; k++) {
+                const float4 l = left[i][k];
+                const float lefts[QUAD] = {l.x, l.y, l.z, l.w};
+#pragma unroll
+                for (int j = 0; j < QUAD; j++) {
+                    const float v = s->A[k][j] * (total[i][k] * 0.69314718f);
+                    s->h[k][j] = selscan_step(s->h[k][j], decay_ex2(v), 1, lefts[j]);
+                }
+            }
     }
 }
 
@@ -121,24 +138,24 @@ static inline __device__ struct warp_rows warp_rows_of(const struct selscan *p, 
                                       : Shape::WARP_ROWS};
 }
 
-/* A and the states before the segment; without OUT, zeros. */
-template <bool OUT, typename Shape>
+/* A, and zeros. */
+template <typename Shape>
 static inline __device__ void begin_states(const struct selscan_call *call,
-                                           const struct segments *g, const struct warp_rows *w,
-                                           int64_t segment, struct states *s)
+                                           const struct warp_rows *w, struct states *s)
 {
+    const float *const A = (const float *)call->tensor[SELSCAN_A];
+    s->absent = 0;
 #pragma unroll
     for (int k = 0; k < HELD; k++)
 #pragma unroll
         for (int j = 0; j < QUAD; j++) {
             const int n = held_state<Shape>() + j;
-            const bool there = held_row<Shape>(k) < w->rows && n < call->p.state;
             const int64_t at = selscan_a_at(&call->p, w->channel + held_row<Shape>(k), n);
-            s->A[k][j] = there ? ((const float *)call->tensor[SELSCAN_A])[at] * LOG2_E : 0.0f;
+            const bool there = held_row<Shape>(k) < w->rows && n < call->p.state;
+            s->A[k][j] = there ? A[at] * LOG2_E : 0.0f;
             s->h[k][j] = 0;
+            s->absent |= there ? 0 : 1u << (k * QUAD + j);
         }
-    if (OUT)
-        join_segments<Shape>(call, g, w, segment, s);
 }
 
 /* Takes the states through a span. */
@@ -158,6 +175,9 @@ static inline __device__ void walk_span(Shape *tile, const struct span<Shape> *s
             states_walk(s, step, Shape::GROUPS * (SPAN + 2), &tile->B[in][lane], &tile->C[in][lane],
                         Shape::LANES + 1, &rows->y[row][lane][first],
                         Shape::GROUPS * Shape::LANES * (SPAN + 4));
+        else if (span->call->p.softplus && states_forget(s, later)) /* cost only: the same bits */
+            states_pass(s, step, Shape::GROUPS * (SPAN + 2), &tile->B[in][lane], Shape::LANES + 1,
+                        later);
         else
             states_gather(s, step, Shape::GROUPS * (SPAN + 2), &tile->B[in][lane], Shape::LANES + 1,
                           later);
@@ -213,6 +233,8 @@ static __global__ void __launch_bounds__(THREADS, TILED_RESIDENT)
     };
 
     struct place next = place_at(0);
+    if (!OUT)
+        let_next_start(); /* cost only: or it starts later */
     copy_tile<OUT>(&call, &next, 0, tile, rows);
     if (lane < Shape::WARP_ROWS) {
         const float *const bias = (const float *)call.tensor[SELSCAN_DELTA_BIAS];
@@ -220,7 +242,11 @@ static __global__ void __launch_bounds__(THREADS, TILED_RESIDENT)
         rows->bias[lane] = lane < w.rows && p->bias ? bias[w.channel + lane] : 0.0f;
         rows->D[lane] = lane < w.rows && p->skip ? D[w.channel + lane] : 0.0f;
     }
-    begin_states<OUT, Shape>(&call, &g, &w, segment, &s);
+    begin_states<Shape>(&call, &w, &s);
+    if (OUT) {
+        wait_for_previous(); /* GPU only: for what segments left */
+        join_segments<Shape>(&call, &g, &w, segment, &s);
+    }
     for (int i = 0; i < tiles; i++) {
         const int stage = i % STAGES;
         const struct place now = next;
@@ -286,10 +312,12 @@ static int run_shape(const struct selscan_call &call, void *memory, void *stream
     if (g.count > 1)
         error = launch((walk<false, Shape>), row_blocks * (g.count - 1), THREADS, sizeof(Shape),
                        stream, call, g, row_blocks);
-    if (!error)
-        error = launch((walk<true, Shape>), row_blocks * g.count, THREADS, sizeof(Shape), stream,
-                       call, g, row_blocks);
-    return error;
+    if (error || g.count == 1)
+        return error ? error
+                     : launch((walk<true, Shape>), row_blocks, THREADS, sizeof(Shape), stream, call,
+                              g, row_blocks);
+    return launch_follow((walk<true, Shape>), row_blocks * g.count, THREADS, sizeof(Shape), stream,
+                         call, g, row_blocks);
 }
 
 template <enum dtype DTYPE, int LANES>
