@@ -46,10 +46,14 @@ struct shape {
     static const int ROW_WORDS = WARP_ROWS * STEPS / ROW_LINE * LINE_PITCH<DTYPE, ROW_LINE>;
     static const int STATE_WORDS = CAPACITY * STEPS / STATE_LINE * LINE_PITCH<DTYPE, STATE_LINE>;
 
+    /* From lane to lane, and from row to row: other banks for rows beside one another where threads
+     * have those. */
+    static const int Y_LANE = SPAN + 4, Y_ROW = LANES * Y_LANE + (LAST ? 4 : 0);
+
     struct rows {
         uint4 copied[STAGES][ROW_TENSORS][ROW_WORDS];
         struct row_step step[WARP_ROWS][SPAN + 2];
-        float y[WARP_ROWS][LANES][SPAN + 4]; /* C*h, summed over the states of a thread */
+        float y[WARP_ROWS][Y_ROW]; /* C*h, summed over the states of a thread: by lane, step */
         float bias[WARP_ROWS], D[WARP_ROWS];
     };
     uint4 copied[STAGES][2][STATE_WORDS];
@@ -65,8 +69,8 @@ struct warp_rows {
 
 /* Where the steps of a tile are in memory. */
 struct place {
-    int count; /* of steps */
-    bool reverse;
+    int count;          /* of steps */
+    int origin, onward; /* the time of step i is origin + onward*i */
     struct lines rows, states;
 };
 
@@ -77,7 +81,8 @@ static inline __device__ struct place place_of(const struct selscan *p, const st
 {
     struct place to;
     to.count = end - first < STEPS ? (int)(end - first) : STEPS;
-    to.reverse = p->reverse;
+    to.origin = p->reverse ? to.count - 1 : 0;
+    to.onward = p->reverse ? -1 : 1;
     const int64_t time = p->reverse ? p->length - first - to.count : first;
     to.rows.first = selscan_at(p, w->b, w->channel, time);
     to.states.first = selscan_bc_at(p, w->b, w->group, 0, time);
@@ -123,31 +128,23 @@ static inline __device__ void copy_tile(const struct selscan_call *call, const s
     copy_async_commit();
 }
 
-/* The elements of step i of a tile, one of each copied line of LENGTH elements or, with LAST, a
- * line. */
+/* The element of `row` (or state) at `time` of the tile, of lines of LENGTH that were copied. */
 template <typename Shape, int LENGTH>
-struct column {
-    const uint4 *copied;
-    int begin;
-    struct line_phases phases;
+static inline __device__ float copied_element(const uint4 *copied, struct line_phases phases,
+                                              int row, int time)
+{
+    const int PITCH = LINE_PITCH<Shape::DTYPE, LENGTH> * VECTOR<Shape::DTYPE>;
+    const int line = Shape::LAST ? time : row, k = Shape::LAST ? row : time;
+    return line_element<Shape::DTYPE>(copied,
+                                      line * PITCH + line_phase<Shape::DTYPE>(phases, line) + k);
+}
 
-    __device__ column(const uint4 *words, const struct place *at, const struct lines *l,
-                      const void *array, int i)
-        : copied(words), phases(line_phases_of<Shape::DTYPE>(l, array))
-    {
-        const int back = i < at->count ? at->count - 1 - i : 0, time = at->reverse ? back : i;
-        begin = Shape::LAST ? time * PITCH + line_phase<Shape::DTYPE>(phases, time) : time;
-    }
-
-    __device__ float operator[](int row) const
-    {
-        return line_element<Shape::DTYPE>(
-            copied, Shape::LAST ? begin + row
-                                : begin + row * PITCH + line_phase<Shape::DTYPE>(phases, row));
-    }
-
-    static const int PITCH = LINE_PITCH<Shape::DTYPE, LENGTH> * VECTOR<Shape::DTYPE>;
-};
+/* The time in a tile of its step i; a time of the tile if there is no such step. */
+static inline __device__ int time_of(const struct place *at, int i)
+{
+    const int time = at->origin + at->onward * i;
+    return time < 0 ? 0 : time;
+}
 
 /* Makes floats of what a stage has of B or C: zeros for states and steps that are not there. */
 template <typename Shape>
@@ -159,12 +156,13 @@ static inline __device__ void widen(const struct selscan *p, const void *array,
     for (int turn = 0; turn < STEPS * Shape::LANES; turn += THREADS) {
         const int step = (turn + (int)threadIdx.x) % STEPS,
                   lane = (turn + (int)threadIdx.x) / STEPS;
-        const column<Shape, Shape::STATE_LINE> from(copied, at, &at->states, array, step);
+        const struct line_phases phases = line_phases_of<Shape::DTYPE>(&at->states, array);
         float value[QUAD];
 #pragma unroll
         for (int j = 0; j < QUAD; j++) {
             const int n = lane * QUAD + j;
-            value[j] = from[n];
+            value[j] =
+                copied_element<Shape, Shape::STATE_LINE>(copied, phases, n, time_of(at, step));
             if (n >= p->state || step >= at->count)
                 value[j] = 0;
         }
@@ -216,39 +214,33 @@ struct span {
     template <bool SOFTPLUS>
     __device__ void prepare(void) const
     {
-        const int i = lane_of_warp() % SPAN, count = begin + i < at->count ? w->rows : 0;
-        const column<Shape, Shape::ROW_LINE> u = of(SELSCAN_U, U, i);
-        const column<Shape, Shape::ROW_LINE> delta = of(SELSCAN_DELTA, DELTA, i);
-#pragma unroll
-        for (int turn = 0; turn < ROWS; turn += WARP / SPAN) {
-            const int row = turn + lane_of_warp() / SPAN;
-            struct row_step step = step_of<SOFTPLUS>(delta[row] + rows->bias[row], u[row]);
-            if (row >= count)
+        const struct line_phases u = phases_of(SELSCAN_U), delta = phases_of(SELSCAN_DELTA);
+        each([&](int row, int i) {
+            struct row_step step = step_of<SOFTPLUS>(
+                element(DELTA, delta, row, i) + rows->bias[row], element(U, u, row, i));
+            if (row >= w->rows || begin + i >= at->count)
                 step.delta = step.x = 0;
             rows->step[row][i] = step;
-        }
+        });
     }
 
     /* out from the sums that the threads of a row have left. */
     template <bool GATE>
     __device__ void finish(void) const
     {
-        const int i = lane_of_warp() % SPAN, count = begin + i < at->count ? w->rows : 0;
-        const int time = at->reverse ? at->count - 1 - begin - i : begin + i;
-        const int64_t stride = at->rows.stride;
-        const int64_t out = at->rows.first + (Shape::LAST ? time * stride : time);
-        const column<Shape, Shape::ROW_LINE> u = of(SELSCAN_U, U, i), z = of(SELSCAN_Z, Z, i);
-#pragma unroll
-        for (int turn = 0; turn < ROWS; turn += WARP / SPAN) {
-            const int row = turn + lane_of_warp() / SPAN;
-            float y = rows->y[row][0][i];
+        const struct line_phases u = phases_of(SELSCAN_U), z = phases_of(SELSCAN_Z);
+        const int64_t row_stride = Shape::LAST ? 1 : at->rows.stride;
+        const int64_t time_stride = Shape::LAST ? at->rows.stride : 1;
+        each([&](int row, int i) {
+            float y = rows->y[row][i];
 #pragma unroll
             for (int lane = 1; lane < Shape::LANES; lane++)
-                y += rows->y[row][lane][i];
-            y = out_of<GATE>(y, rows->D[row], u[row], GATE ? z[row] : 0);
-            if (row < count)
-                store(out + row * (Shape::LAST ? 1 : stride), y);
-        }
+                y += rows->y[row][lane * Shape::Y_LANE + i];
+            y = out_of<GATE>(y, rows->D[row], element(U, u, row, i),
+                             GATE ? element(Z, z, row, i) : 0);
+            if (row < w->rows && begin + i < at->count)
+                store(at->rows.first + row * row_stride + time_of(at, begin + i) * time_stride, y);
+        });
     }
 
     /* Both for words of four steps. */
@@ -291,7 +283,7 @@ struct span {
                 word(Z, row, i, z);
 #pragma unroll
             for (int lane = 0; lane < Shape::LANES; lane++) {
-                const float4 part = *(const float4 *)&rows->y[row][lane][i];
+                const float4 part = *(const float4 *)&rows->y[row][lane * Shape::Y_LANE + i];
                 y[0] = lane ? y[0] + part.x : part.x;
                 y[1] = lane ? y[1] + part.y : part.y;
                 y[2] = lane ? y[2] + part.z : part.z;
@@ -309,14 +301,30 @@ struct span {
   private:
     static const int WORDS = SPAN / QUAD;
 
-    __device__ column<Shape, Shape::ROW_LINE> of(enum selscan_tensor tensor, int which, int i) const
+    /* work(row, step) for all of the thread; neighbours in memory are those of neighbours. */
+    template <typename Work>
+    __device__ void each(Work work) const
     {
-        return column<Shape, Shape::ROW_LINE>(rows->copied[stage][which], at, &at->rows,
-                                              call->tensor[tensor], begin + i);
+        const int MINOR = Shape::LAST ? ROWS : SPAN, MAJOR = Shape::LAST ? SPAN : ROWS;
+        const int minor = lane_of_warp() % MINOR;
+#pragma unroll
+        for (int turn = 0; turn < MAJOR; turn += WARP / MINOR) {
+            const int major = turn + lane_of_warp() / MINOR;
+            work(Shape::LAST ? minor : major, Shape::LAST ? major : minor);
+        }
+    }
+    __device__ struct line_phases phases_of(enum selscan_tensor tensor) const
+    {
+        return line_phases_of<DTYPE>(&at->rows, call->tensor[tensor]);
+    }
+    __device__ float element(int which, struct line_phases phases, int row, int i) const
+    {
+        return copied_element<Shape, Shape::ROW_LINE>(rows->copied[stage][which], phases, row,
+                                                      time_of(at, begin + i));
     }
     __device__ void word(int which, int row, int i, float to[]) const
     {
-        const int index = row * column<Shape, Shape::ROW_LINE>::PITCH + begin + i;
+        const int index = row * LINE_PITCH<DTYPE, Shape::ROW_LINE> * VECTOR<DTYPE> + begin + i;
         vector_floats<DTYPE, QUAD>(vector_load<DTYPE, QUAD>(rows->copied[stage][which], index), to);
     }
     __device__ void store(int64_t index, float y) const

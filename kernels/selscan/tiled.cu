@@ -173,8 +173,8 @@ static inline __device__ void walk_span(Shape *tile, const struct span<Shape> *s
             continue;
         if (OUT)
             states_walk(s, step, Shape::GROUPS * (SPAN + 2), &tile->B[in][lane], &tile->C[in][lane],
-                        Shape::LANES + 1, &rows->y[row][lane][first],
-                        Shape::GROUPS * Shape::LANES * (SPAN + 4));
+                        Shape::LANES + 1, &rows->y[row][lane * Shape::Y_LANE + first],
+                        Shape::GROUPS * Shape::Y_ROW);
         else if (span->call->p.softplus && states_forget(s, later)) /* cost only: the same bits */
             states_pass(s, step, Shape::GROUPS * (SPAN + 2), &tile->B[in][lane], Shape::LANES + 1,
                         later);
@@ -184,33 +184,54 @@ static inline __device__ void walk_span(Shape *tile, const struct span<Shape> *s
     }
 }
 
+/* The steps of a span, and its outputs, in the form that fits the problem. */
+template <typename Shape>
+static inline __device__ void prepare_span(const struct span<Shape> *span, bool words)
+{
+    const bool softplus = span->call->p.softplus;
+    if constexpr (!Shape::LAST)
+        if (words) {
+            if (softplus)
+                span->template prepare_words<true>();
+            else
+                span->template prepare_words<false>();
+            return;
+        }
+    if (softplus)
+        span->template prepare<true>();
+    else
+        span->template prepare<false>();
+}
+template <typename Shape>
+static inline __device__ void finish_span(const struct span<Shape> *span, bool words)
+{
+    const bool gate = span->call->p.gate;
+    if constexpr (!Shape::LAST)
+        if (words) {
+            if (gate)
+                span->template finish_words<true>();
+            else
+                span->template finish_words<false>();
+            return;
+        }
+    if (gate)
+        span->template finish<true>();
+    else
+        span->template finish<false>();
+}
+
 /* Prepares a span, walks it, and finishes it. */
 template <bool OUT, typename Shape>
 static inline __device__ void pass_span(Shape *tile, const struct span<Shape> *span, bool words,
                                         struct states *s, float later[])
 {
-    const bool softplus = span->call->p.softplus, gate = span->call->p.gate;
-    if (words && softplus)
-        span->template prepare_words<true>();
-    else if (words)
-        span->template prepare_words<false>();
-    else if (softplus)
-        span->template prepare<true>();
-    else
-        span->template prepare<false>();
+    prepare_span(span, words);
     __syncwarp(); /* the steps are prepared; the sums of those before are read */
     walk_span<OUT>(tile, span, s, later);
     __syncwarp(); /* the steps are walked, their sums there */
     if (!OUT)
         return;
-    if (words && gate)
-        span->template finish_words<true>();
-    else if (words)
-        span->template finish_words<false>();
-    else if (gate)
-        span->template finish<true>();
-    else
-        span->template finish<false>();
+    finish_span(span, words);
 }
 
 /* Segments and blocks of rows share the grid's one dimension. */
