@@ -55,13 +55,13 @@ template <enum dtype DTYPE>
 static inline __device__ void line_copy_part(uint4 *to, const void *array, int64_t total,
                                              int64_t at)
 {
-    if (at >= 0 && at + VECTOR<DTYPE> <= total) {
+    if (at >= 0 && at + VECTOR<DTYPE> <= total) { /* GPU only: what is beyond may not be read */
         copy_async<16>(to, (const char *)array + at * (16 / VECTOR<DTYPE>));
-        return;
+        return; /* cost only: the same once more */
     }
 #pragma unroll 1
     for (int i = 0; i < VECTOR<DTYPE>; i++)
-        if (at + i >= 0 && at + i < total) {
+        if (at + i >= 0 && at + i < total) { /* GPU only: what is beyond may not be read */
             if constexpr (DTYPE == DTYPE_F32)
                 ((uint32_t *)to)[i] = ((const uint32_t *)array)[at + i];
             else
@@ -79,10 +79,10 @@ static inline __device__ void lines_copy(const struct lines *l, const void *arra
     const int WORDS = LINE_WORDS<DTYPE, LENGTH>, ABREAST = THREADS / WORDS;
     const int word = thread % WORDS, first = thread / WORDS;
     const struct line_phases phases = line_phases_of<DTYPE>(l, array);
-    const int64_t reach = l->first + (l->count - 1) * l->stride + LENGTH;
+    const int64_t reach = l->first + (l->count - 1) * l->stride + WORDS * V;
     const bool alike = phases.shift == 0 && phases.phase == 0;
 
-    if (l->first < phases.phase || reach + (alike ? 0 : V) > total) {
+    if (l->first < phases.phase || reach + (alike ? 0 : V) > total) { /* cost only: works always */
         for (int i = thread; i < l->count * PITCH; i += THREADS) {
             const int line = i / PITCH, phase = line_phase<DTYPE>(phases, line);
             line_copy_part<DTYPE>(to + i, array, total,
@@ -97,7 +97,7 @@ static inline __device__ void lines_copy(const struct lines *l, const void *arra
         from += ABREAST * l->stride * SIZE;
     }
     if (alike)
-        return;
+        return; /* GPU only: what is beyond may not be read */
     for (int line = thread; line < l->count; line += THREADS) {
         const int64_t last = l->first + line * l->stride + WORDS * V;
         copy_async<16>(to + line * PITCH + WORDS,

@@ -1,10 +1,11 @@
 /* The tiles of selscan/tiled in shared memory, and what happens to their steps before and behind
- * the states' walk.
+ * the walk of the states.
  *
- * Tile       STEPS steps of the channels of a block. u, delta and z of a warp's own rows and B and
- * C of the whole block are copied as they are (lines.cuh); B and C become floats. Span       SPAN
- * steps of a tile, which a warp prepares, walks and finishes. A thread has some rows of one step;
- * or, where all words are aligned alike, of four, which are a word.
+ * Tile       STEPS steps of the channels of a block. u, delta and z of a warp's own rows, and B and
+ *            C of the whole block, are copied as they are (lines.cuh); B and C become floats.
+ * Span       SPAN steps of a tile, which a warp prepares, walks and finishes. A thread has some
+ *            rows of one step, or with channel_last some steps of one row; or, where all rows begin
+ *            on boundaries of 16 bytes, words of four steps.
  */
 #ifndef SSMBENCH_SELSCAN_SPANS_CUH
 #define SSMBENCH_SELSCAN_SPANS_CUH

@@ -2,15 +2,15 @@
  *
  * Decays     exp(v) = ex2(v*log2(e)), in one instruction, to 2 ulp: below 1 that is up to 1.2e-7,
  *            too much where decays are slow and the errors of many steps add up. So each EXACT
- * steps the state is put right. Beside h, the state g that those steps make of zero is kept, and
- *            with the sum S of their delta'
+ *            steps the state is put right. Beside h, the state g that those steps make of zero is
+ *            kept, and with the sum S of their delta'
  *
  *                h after = h before + (expm1(A*S)*h before + g)      where |A*S| < 0.3
  *
  *            which forgets what the decays of single steps did to h. Elsewhere h is as it is: its
- *            error is at most EXACT ulps of 1 - exp(-0.3).
- * Back       What steps leave behind them from zero, sum of exp(A*R)*x*B with R the sum of delta'
- * of later steps, needs no decay to be exact: the errors do not add up.
+ *            error is at most EXACT errors of ex2, relative to 1 - exp(-0.3).
+ * Back       What steps leave behind them from zero is the sum of exp(A*R)*x*B, with R the sum of
+ *            delta' of later steps. It needs no decay to be exact: the errors do not add up.
  */
 #ifndef SSMBENCH_SELSCAN_STATES_CUH
 #define SSMBENCH_SELSCAN_STATES_CUH
