@@ -158,6 +158,8 @@ static inline __device__ void widen(const struct selscan *p, const void *array,
         const int step = (turn + (int)threadIdx.x) % STEPS,
                   lane = (turn + (int)threadIdx.x) / STEPS;
         const struct line_phases phases = line_phases_of<Shape::DTYPE>(&at->states, array);
+        if (STEPS * Shape::LANES % THREADS && lane >= Shape::LANES)
+            break;
         float value[QUAD];
 #pragma unroll
         for (int j = 0; j < QUAD; j++) {

@@ -54,7 +54,7 @@ static inline __device__ void states_walk(struct states *s, const struct row_ste
                                           const float4 *B, const float4 *C, int pitch, float *y,
                                           int y_row)
 {
-    float before[HELD][QUAD], g[HELD][QUAD], sum[HELD];
+    float before[HELD][QUAD] = {{0}}, g[HELD][QUAD] = {{0}}, sum[HELD] = {0};
 #pragma unroll
     for (int t = 0; t < EXACT; t += QUAD) {
         float part[HELD][QUAD];
