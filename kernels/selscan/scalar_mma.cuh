@@ -3,7 +3,6 @@
  * Warps      A warp has WIDTH channels and 16 steps at a time. Of its lane l = 4g + q a thread has
  *            the HELD channels from HELD*g on, and the pairs of steps number q and 7 - q of the
  *            eight: so each product of matrices in the block gives and takes what is its own.
- * States     n = 16i + 2c + k is column c of product 2i + k: a thread's are four neighbours.
  * Copies     WORDS: rows along channels and states, whose starts are aligned; by lanes of one word
  *            each. Else element by element, lanes along what is contiguous in memory. f32 is
  *            copied asynchronously, one block of steps ahead or more; of 16 bits only rows of words
@@ -43,8 +42,8 @@ enum {
     ROWS = WARPS * WIDTH,
     STEPS = 16,
     STATES = 64,
-    SIXTEENS = STATES / 16,
-    PARTS = WARPS < SIXTEENS ? WARPS : SIXTEENS,
+    EIGHTS = STATES / 8,
+    PARTS = 4, /* warps that make G */
     LEVELS = 3,
     STREAMS = 3,
     COPIES = 2 * STEPS * STATES / THREADS /* elements of B and C of a thread */
@@ -59,10 +58,10 @@ struct blocks_shared {
     typedef std::conditional_t<DTYPE == DTYPE_F32, uint32_t, uint16_t> element;
     static const int PITCH = WIDTH + 16 / (int)sizeof(element);
 
-    float C[STAGES][STEPS][STATES + 16], B[STAGES][STEPS][STATES + 4];
+    float C[STAGES][STEPS][STATES + 8], B[STAGES][STEPS][STATES + 4];
     float part[PARTS][STEPS][STEPS + 8]; /* of the sums of G: [t][s] */
-    float4 level[LEVELS][32];            /* of each lane, its elements of G and their rests */
-    float4 diagonal[STEPS / 2];          /* of each pair: G[0,0], G[1,0], G[1,1] */
+    uint4 level[LEVELS][32];             /* of each lane, two elements of G and their rests */
+    float2 diagonal[32];                 /* of each step, its elements of G from its pair */
     element in[STREAMS][WARPS][STEPS][PITCH];
 };
 
@@ -73,9 +72,27 @@ static inline size_t shared_bytes(const struct selscan *p)
     return sizeof(Shared) - (p->gate ? 0 : sizeof(Shared::in) / STREAMS);
 }
 
-/* The rows of a warp: `rows` channels from `channel` on, of one batch and group. */
+/* How far apart neighbours are: of the streams, of B and C, in elements; a step in the recurrence's
+ * own direction. */
+struct strides {
+    int64_t step, channel, state_step, state;
+};
+
+static inline struct strides strides_of(const struct selscan *p)
+{
+    const bool last = p->layout == CHANNEL_LAST;
+    const int64_t forth = p->reverse ? -1 : 1;
+    struct strides s;
+    s.step = forth * (last ? p->channels : 1);
+    s.channel = last ? 1 : p->length;
+    s.state_step = forth * (last ? p->groups * p->state : 1);
+    s.state = last ? 1 : p->length;
+    return s;
+}
+
+/* The rows of a warp: `rows` channels from `channel` on, of batch b. */
 struct warp_rows {
-    int64_t b, group, channel;
+    int64_t b, channel;
     int rows;
 };
 
@@ -107,93 +124,105 @@ static inline __device__ int column_step(int late, int c)
     return late ? 14 - (c & ~1) + (c & 1) : c;
 }
 
-/* Starts to copy the streams of the warp's rows from step `first` on, with zeros for what is not
- * there. */
+/* Where a lane begins, and goes on to, that takes the warp's steps and channels one by one, along
+ * what is contiguous in memory. */
+struct stroll {
+    int t, c, along, across;
+};
+
+static inline __device__ struct stroll stroll_of(const struct selscan *p)
+{
+    const int lane = lane_of();
+    if (p->layout == CHANNEL_LAST) /* cost only: neighbours in memory */
+        return {lane / WIDTH, lane % WIDTH, 32 / WIDTH, 0};
+    return {lane % STEPS, lane / STEPS, 0, 32 / STEPS};
+}
+
+/* How far the thread's step i is from its first, in elements. */
+static inline __device__ int64_t lane_ahead(const struct strides *s, int i)
+{
+    return (i < 2 ? i : 12 - 4 * lane_quad() + i) * s->step;
+}
+
+/* Starts to copy the streams of the warp's rows in the block of steps from element `at` on, of
+ * which `left` are there, and zeros for the others. */
 template <enum dtype DTYPE, bool WORDS>
-static inline __device__ void copy_streams(const struct selscan_call *call,
-                                           const struct warp_rows *r, int64_t first,
+static inline __device__ void copy_streams(const struct selscan_call *call, const struct strides *s,
+                                           const struct warp_rows *r, int64_t at, int left,
                                            struct blocks_shared<DTYPE> *shared)
 {
     typedef struct blocks_shared<DTYPE> Shared;
     typedef typename Shared::element element;
-    const struct selscan *p = &call->p;
     const int tensors[STREAMS] = {SELSCAN_U, SELSCAN_DELTA, SELSCAN_Z};
 #pragma unroll
     for (int stream = 0; stream < STREAMS; stream++) {
-        if (stream == STREAM_Z && !p->gate)
+        if (stream == STREAM_Z && !call->p.gate)
             continue;
         const element *const from = (const element *)call->tensor[tensors[stream]];
         element(*const to)[Shared::PITCH] = shared->in[stream][warp_of()];
         if constexpr (WORDS) {
-            const int c = HELD * lane_group();
+            const int c = HELD * lane_group(), bytes = HELD * (int)sizeof(element);
 #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const int64_t step = first + lane_step(i);
-                const bool there = step < p->length && c < r->rows;
-                const int64_t at =
-                    there ? selscan_at(p, r->b, r->channel + c, selscan_time(p, step)) : 0;
-                copy_async<HELD * (int)sizeof(element)>(&to[lane_step(i)][c], from + at,
-                                                        there ? HELD * (int)sizeof(element) : 0);
+                const bool there = lane_step(i) < left && c < r->rows;
+                copy_async<HELD *(int)sizeof(element)>(
+                    &to[lane_step(i)][c], from + at + lane_ahead(s, i), there ? bytes : 0);
             }
         } else {
-            const bool last = p->layout == CHANNEL_LAST; /* cost only: neighbours in memory */
-            const int t0 = last ? lane_of() / WIDTH : lane_of() % STEPS;
-            const int c0 = last ? lane_of() % WIDTH : lane_of() / STEPS;
-            const int along = last ? 32 / WIDTH : 0, across = last ? 0 : 32 / STEPS;
+            struct stroll go = stroll_of(&call->p);
+            const element *one = from + at + go.t * s->step + go.c * s->channel;
 #pragma unroll 4
             for (int i = 0; i < STEPS * WIDTH / 32; i++) {
-                const int t = t0 + i * along, c = c0 + i * across;
-                const bool there = first + t < p->length && c < r->rows;
-                const int64_t at =
-                    there ? selscan_at(p, r->b, r->channel + c, selscan_time(p, first + t)) : 0;
+                const bool there = go.t < left && go.c < r->rows;
                 if constexpr (DTYPE == DTYPE_F32)
-                    copy_async<4>(&to[t][c], from + at, there ? 4 : 0);
+                    copy_async<4>(&to[go.t][go.c], one, there ? 4 : 0);
                 else
-                    to[t][c] = there ? from[at] : (element)0;
+                    to[go.t][go.c] = there ? *one : (element)0;
+                go.t += go.along;
+                go.c += go.across;
+                one += go.along * s->step + go.across * s->channel;
             }
         }
     }
 }
 
-/* Writes the outputs of the warp's rows from step `first` on, which are in the place of delta. */
+/* Writes the outputs of the warp's rows, which are in the place of delta. */
 template <enum dtype DTYPE>
 static inline __device__ void store_outputs(const struct selscan_call *call,
-                                            const struct warp_rows *r, int64_t first,
+                                            const struct strides *s, const struct warp_rows *r,
+                                            int64_t at, int left,
                                             const struct blocks_shared<DTYPE> *shared)
 {
     typedef typename blocks_shared<DTYPE>::element element;
-    const struct selscan *p = &call->p;
-    const bool last = p->layout == CHANNEL_LAST; /* cost only: neighbours in memory */
-    const int t0 = last ? lane_of() / WIDTH : lane_of() % STEPS;
-    const int c0 = last ? lane_of() % WIDTH : lane_of() / STEPS;
-    const int along = last ? 32 / WIDTH : 0, across = last ? 0 : 32 / STEPS;
+    struct stroll go = stroll_of(&call->p);
+    element *to = (element *)call->tensor[SELSCAN_OUT] + at + go.t * s->step + go.c * s->channel;
 #pragma unroll 4
     for (int i = 0; i < STEPS * WIDTH / 32; i++) {
-        const int t = t0 + i * along, c = c0 + i * across;
-        if (first + t < p->length && c < r->rows)
-            ((element *)call->tensor[SELSCAN_OUT])[selscan_at(
-                p, r->b, r->channel + c, selscan_time(p, first + t))] =
-                shared->in[STREAM_DELTA][warp_of()][t][c];
+        if (go.t < left && go.c < r->rows)
+            *to = shared->in[STREAM_DELTA][warp_of()][go.t][go.c];
+        go.t += go.along;
+        go.c += go.across;
+        to += go.along * s->step + go.across * s->channel;
     }
 }
 
-/* The thread's HELD channels of one step of a stream. */
-template <enum dtype DTYPE>
+/* COUNT of the thread's channels, from its `skip`-th on, of one step of a stream. */
+template <enum dtype DTYPE, int COUNT>
 static inline __device__ void read_stream(const struct blocks_shared<DTYPE> *shared,
-                                          enum stream stream, int step, float out[HELD])
+                                          enum stream stream, int step, int skip, float out[COUNT])
 {
-    const auto *const from = &shared->in[stream][warp_of()][step][HELD * lane_group()];
+    const auto *const from = &shared->in[stream][warp_of()][step][HELD * lane_group() + skip];
     if constexpr (DTYPE == DTYPE_F32) {
-        struct alignas(4 * HELD) word {
-            uint32_t of[HELD];
+        struct alignas(4 * COUNT) word {
+            uint32_t of[COUNT];
         };
         const word bits = *(const word *)from;
 #pragma unroll
-        for (int c = 0; c < HELD; c++)
+        for (int c = 0; c < COUNT; c++)
             out[c] = bits_float(bits.of[c]);
     } else {
 #pragma unroll
-        for (int c = 0; c < HELD; c += 2) {
+        for (int c = 0; c < COUNT; c += 2) {
             const float2 pair = vector_pair<DTYPE>(*(const unsigned *)(from + c));
             out[c] = pair.x;
             out[c + 1] = pair.y;
@@ -208,60 +237,57 @@ struct states_ahead {
     unsigned bits[HOLDS];
 };
 
-/* Calls copy(i, t, n, C, at) for what the thread has of B and C of the steps from `first` on: i-th,
- * `many` elements from state n of step t on, of C or of B, at element `at`, which is -1 if they are
- * not there. */
+/* Calls copy(i, t, n, C) for what the thread has of B and C of a block of steps: i-th, `MANY`
+ * elements from state n of step t on, of C or of B. */
 template <int MANY, typename Copy>
-static inline __device__ void states_each(const struct selscan *p, const struct warp_rows *r,
-                                          int64_t first, Copy copy)
+static inline __device__ void states_each(const struct selscan *p, Copy copy)
 {
-    const bool last = p->layout == CHANNEL_LAST; /* cost only: neighbours in memory */
+    const bool last = MANY > 1 || p->layout == CHANNEL_LAST; /* cost only: neighbours in memory */
 #pragma unroll
     for (int i = 0; i < COPIES / MANY; i++) {
         const int word = (int)threadIdx.x + i * THREADS, C = word / (STEPS * STATES / MANY);
         const int w = word % (STEPS * STATES / MANY);
         const int n = (last ? w % (STATES / MANY) : w / STEPS) * MANY;
-        const int t = last ? w / (STATES / MANY) : w % STEPS;
-        const bool there = first + t < p->length && n < p->state;
-        copy(i, t, n, C,
-             there ? selscan_bc_at(p, r->b, r->group, n, selscan_time(p, first + t)) : -1);
+        copy(i, last ? w / (STATES / MANY) : w % STEPS, n, C);
     }
 }
 
-/* Starts to copy or to load B and C of the block's group from step `first` on. */
+/* Starts to copy or to load B and C of the block of steps from element `at` on, of which `left` are
+ * there. */
 template <enum dtype DTYPE, bool WORDS>
-static inline __device__ void fetch_states(const struct selscan_call *call,
-                                           const struct warp_rows *r, int64_t first, int stage,
+static inline __device__ void fetch_states(const struct selscan_call *call, const struct strides *s,
+                                           int64_t at, int left, int stage,
                                            struct blocks_shared<DTYPE> *shared,
                                            struct states_ahead<DTYPE, WORDS> *ahead)
 {
     const int MANY = WORDS ? 4 : 1;
-    states_each<MANY>(&call->p, r, first, [&](int i, int t, int n, int C, int64_t at) {
+    states_each<MANY>(&call->p, [&](int i, int t, int n, int C) {
         const void *const from = call->tensor[C ? SELSCAN_C : SELSCAN_B];
+        const bool there = t < left && n < call->p.state;
+        const int64_t from_at = at + t * s->state_step + n * (WORDS ? 1 : s->state);
         if constexpr (DTYPE == DTYPE_F32) {
             (void)i;
             (void)ahead;
             copy_async<4 * MANY>(C ? &shared->C[stage][t][n] : &shared->B[stage][t][n],
-                                 (const float *)from + (at < 0 ? 0 : at), at < 0 ? 0 : 4 * MANY);
+                                 (const float *)from + from_at, there ? 4 * MANY : 0);
         } else if constexpr (WORDS) {
-            const uint2 word = at < 0 ? make_uint2(0, 0) : vector_load<DTYPE, 4>(from, at);
+            const uint2 word = there ? vector_load<DTYPE, 4>(from, from_at) : make_uint2(0, 0);
             ahead->bits[2 * i] = word.x;
             ahead->bits[2 * i + 1] = word.y;
         } else {
-            ahead->bits[i] = at < 0 ? 0 : vector_element<DTYPE>(from, at);
+            ahead->bits[i] = there ? vector_element<DTYPE>(from, from_at) : 0;
         }
     });
 }
 
 /* Writes what was loaded, widened. */
 template <enum dtype DTYPE, bool WORDS>
-static inline __device__ void fill_states(const struct selscan_call *call,
-                                          const struct warp_rows *r, int stage,
+static inline __device__ void fill_states(const struct selscan_call *call, int stage,
                                           struct blocks_shared<DTYPE> *shared,
                                           const struct states_ahead<DTYPE, WORDS> *ahead)
 {
     if constexpr (DTYPE != DTYPE_F32)
-        states_each<WORDS ? 4 : 1>(&call->p, r, 0, [&](int i, int t, int n, int C, int64_t) {
+        states_each<WORDS ? 4 : 1>(&call->p, [&](int i, int t, int n, int C) {
             float *const to = C ? &shared->C[stage][t][n] : &shared->B[stage][t][n];
             const float2 low = vector_pair<DTYPE>(ahead->bits[WORDS ? 2 * i : i]);
             if constexpr (WORDS) {
