@@ -21,166 +21,7 @@
  * Source     Dao and Gu, Transformers are SSMs, arXiv 2405.21060, section 6 (blocks as products of
  *            matrices); levels instead of quotients of decays are ours.
  */
-#include "scalar_mma_products.cuh"
-
-/* x and the decay of a channel in the thread's four steps. */
-struct steps {
-    float x[4], a[4];
-};
-
-/* log(1 + exp(x)), by the series of atanh at e/(2 + e), e = exp(-|x|), whose remainder is below
- * 1e-8 of it: 2^-22 + |x|*2^-23 of it. */
-static inline __device__ float softplus_ex2(float x)
-{
-    const float e = ex2(-1.44269504f * fabsf(x)), s = e * rcp(2.0f + e), t = s * s;
-    float series = fmaf(fmaf(t, 2.0f / 13, 2.0f / 11), t, 2.0f / 9);
-    series = fmaf(fmaf(fmaf(series, t, 2.0f / 7), t, 2.0f / 5), t, 2.0f / 3);
-    return fmaf(series * t, s, 2.0f * s) + (x > 0 ? x : 0.0f);
-}
-
-/* Turns delta of the thread's steps and channels into delta'. */
-static inline __device__ void adjust_delta(const struct selscan_call *call,
-                                           const struct warp_rows *r, int m, int left,
-                                           float delta[4][2])
-{
-    const float *const bias = (const float *)call->tensor[SELSCAN_DELTA_BIAS];
-#pragma unroll
-    for (int c = 0; c < 2; c++) {
-        const int at = HELD * lane_group() + 2 * m + c;
-        const float shift = call->p.bias && at < r->rows ? bias[r->channel + at] : 0;
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-            const float sum = delta[i][c] + shift;
-            delta[i][c] = lane_step(i) >= left ? 0 : call->p.softplus ? softplus_ex2(sum) : sum;
-        }
-    }
-}
-
-/* The thread's steps of its two channels of tile m, of a block of which `left` are there, and the
- * sums of delta' over it. */
-template <enum dtype DTYPE>
-static inline __device__ void read_steps(const struct selscan_call *call, const struct warp_rows *r,
-                                         int m, int left, const struct blocks_shared<DTYPE> *shared,
-                                         const float A[2], struct steps steps[2], float total[2])
-{
-    float delta[4][2], u[4][2];
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        read_stream<DTYPE, 2>(shared, STREAM_DELTA, lane_step(i), 2 * m, delta[i]);
-        read_stream<DTYPE, 2>(shared, STREAM_U, lane_step(i), 2 * m, u[i]);
-    }
-    if (call->p.bias || call->p.softplus)
-        adjust_delta(call, r, m, left, delta);
-#pragma unroll
-    for (int c = 0; c < 2; c++) {
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-            steps[c].x[i] = delta[i][c] * u[i][c];
-            steps[c].a[i] = ex2(delta[i][c] * (A[c] * 1.44269504f));
-        }
-        float sum = (delta[0][c] + delta[1][c]) + (delta[2][c] + delta[3][c]);
-        sum += __shfl_xor_sync(0xffffffffu, sum, 1);
-        total[c] = sum + __shfl_xor_sync(0xffffffffu, sum, 2);
-    }
-}
-
-/* What of a step's x that is NaN or infinite must not reach is earlier than it, and a product of
- * matrices takes it everywhere: so it passes as y of the state from that step on, and as the
- * sum of delta', and x becomes 0. */
-static inline __device__ void contain(struct steps *steps, float *total, float *const y[4])
-{
-    int first = STEPS;
-#pragma unroll
-    for (int i = 3; i >= 0; i--)
-        if (!(fabsf(steps->x[i]) <= 3.402823466e38f)) {
-            first = lane_step(i);
-            steps->x[i] = steps->a[i] = 0;
-        }
-    first = min(first, __shfl_xor_sync(0xffffffffu, first, 1));
-    first = min(first, __shfl_xor_sync(0xffffffffu, first, 2));
-#pragma unroll
-    for (int i = 0; i < 4; i++)
-        if (lane_step(i) >= first)
-            *y[i] = NAN;
-    if (first < STEPS)
-        *total = NAN;
-}
-
-/* Turns <C, h> of the warp's two rows of a tile into y, and their x into X. */
-template <enum dtype DTYPE>
-static inline __device__ void go_within(const struct blocks_shared<DTYPE> *shared,
-                                        const struct steps steps[2], float y[2][4],
-                                        struct split<4> *early, struct split<4> *late_X)
-{
-    const int q = lane_quad();
-    /* Of the early and the late pair: whether it is the second of its four steps, of its eight. */
-    const bool second[2] = {(q & 1) != 0, (q & 1) == 0}, upper[2] = {q >= 2, q < 2};
-    float pair[2][2], beside[2][2], four[2][2], eight[2][2]; /* decays, [row][late] */
-    float end[2][2][2]; /* x, decayed up to the end of its pair, ... */
-    struct split<4> brings[LEVELS];
-#pragma unroll
-    for (int r = 0; r < 2; r++) {
-        const float *const a = steps[r].a, *const x = steps[r].x;
-#pragma unroll
-        for (int late = 0; late < 2; late++) {
-            pair[r][late] = a[2 * late] * a[2 * late + 1];
-            beside[r][late] = __shfl_xor_sync(0xffffffffu, pair[r][late], 1);
-            four[r][late] = __shfl_xor_sync(0xffffffffu, pair[r][late] * beside[r][late], 2);
-            eight[r][late] = pair[r][late] * beside[r][late] * four[r][late];
-            end[r][late][0] = x[2 * late] * a[2 * late + 1];
-            end[r][late][1] = x[2 * late + 1];
-        }
-#pragma unroll
-        for (int j = 0; j < 2; j++) {
-            split_put(&brings[0], r + 2 * j, second[0] ? end[r][1][j] : end[r][0][j]);
-#pragma unroll
-            for (int late = 0; late < 2; late++)
-                if (!second[late])
-                    end[r][late][j] *= beside[r][late];
-            split_put(&brings[1], r + 2 * j, upper[0] ? end[r][1][j] : end[r][0][j]);
-#pragma unroll
-            for (int late = 0; late < 2; late++)
-                if (!upper[late])
-                    end[r][late][j] *= four[r][late];
-            split_put(&brings[2], r + 2 * j, end[r][0][j]);
-            split_put(early, r + 2 * j, end[r][0][j] * eight[r][1]);
-            split_put(late_X, r + 2 * j, end[r][1][j]);
-        }
-    }
-    float d[LEVELS][1][1][4] = {};
-#pragma unroll
-    for (int level = 0; level < LEVELS; level++) {
-        const uint4 word = shared->level[level][lane_of()];
-        const struct split<2> right = {
-            {word.x, word.y},
-            {
-                word.z, word.w
-            }
-        };
-        multiply<false, 1, 1>(d[level], &brings[level], &right);
-    }
-#pragma unroll
-    for (int late = 0; late < 2; late++) {
-        const float G = shared->diagonal[lane_step(2 * late)].x;
-        const float2 G1 = shared->diagonal[lane_step(2 * late + 1)];
-#pragma unroll
-        for (int r = 0; r < 2; r++) {
-            const float *const a = &steps[r].a[2 * late], *const x = &steps[r].x[2 * late];
-#pragma unroll
-            for (int j = 0; j < 2; j++) {
-                float v = y[late][2 * r + j];
-                if (late)
-                    v = fmaf(eight[r][0], v, d[2][0][0][2 * r + j]);
-                if (upper[late])
-                    v = fmaf(four[r][late], v, d[1][0][0][2 * r + j]);
-                if (second[late])
-                    v = fmaf(beside[r][late], v, d[0][0][0][2 * r + j]);
-                const float own = j ? fmaf(G1.x, x[0] * a[1], G1.y * x[1]) : G * x[0];
-                y[late][2 * r + j] = fmaf(j ? pair[r][late] : a[0], v, own);
-            }
-        }
-    }
-}
+#include "scalar_mma_steps.cuh"
 
 /* Adds D*u to y of a step of the thread's channels, and gates it. */
 template <enum dtype DTYPE>
@@ -202,8 +43,18 @@ static inline __device__ void adjust_out(const struct selscan_call *call, const 
     }
 }
 
+/* Writes the thread's channels of a step to aligned elements of `array`. */
+template <enum dtype DTYPE>
+static inline __device__ void write_word(void *array, int64_t index, const float out[HELD])
+{
+    if constexpr (DTYPE != DTYPE_F32 && HELD == 2)
+        *(unsigned *)((uint16_t *)array + index) = vector_pack_pair<DTYPE>(out[0], out[1]);
+    else
+        vector_store<DTYPE, HELD>(array, index, vector_pack<DTYPE, HELD>(out));
+}
+
 /* Writes out of the thread's steps and channels from y, the sums over states. */
-template <enum dtype DTYPE, bool WORDS>
+template <enum dtype DTYPE, bool WORDS, bool PLAIN>
 static inline __device__ void finish(const struct selscan_call *call, const struct strides *s,
                                      const struct warp_rows *r, int64_t at, int left,
                                      const float y[TILES][2][4],
@@ -217,12 +68,11 @@ static inline __device__ void finish(const struct selscan_call *call, const stru
 #pragma unroll
         for (int c = 0; c < HELD; c++)
             out[c] = y[c / 2][i / 2][2 * (c % 2) + i % 2];
-        if (call->p.skip || call->p.gate)
+        if (!PLAIN && (call->p.skip || call->p.gate))
             adjust_out(call, r, step, shared, out);
         if constexpr (WORDS) {
             if (step < left && c0 < r->rows)
-                vector_store<DTYPE, HELD>(call->tensor[SELSCAN_OUT], at + lane_ahead(s, i),
-                                          vector_pack<DTYPE, HELD>(out));
+                write_word<DTYPE>(call->tensor[SELSCAN_OUT], at + lane_ahead(s, i), out);
         } else {
 #pragma unroll
             for (int c = 0; c < HELD; c++)
@@ -265,7 +115,8 @@ static inline __device__ int left_of(int blocks, int last)
     return blocks > 1 ? (int)STEPS : blocks == 1 ? last : 0;
 }
 
-template <enum dtype DTYPE, bool WORDS>
+/* PLAIN: without skip, gate, bias and softplus. */
+template <enum dtype DTYPE, bool WORDS, bool PLAIN>
 static __global__ void __launch_bounds__(THREADS, RESIDENT)
     scan(const struct selscan_call call, const struct strides s, const struct grid grid)
 {
@@ -282,7 +133,7 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
 
     float A[HELD], h[TILES][EIGHTS][4] = {};
     static_assert(THREADS >= 32 * (LEVELS + 1), "each share of G has a thread");
-    const struct share share = share_of((int)threadIdx.x);
+    const int share = share_of((int)threadIdx.x);
     struct states_ahead<DTYPE, WORDS> ahead;
     const int64_t step = selscan_time(p, 0);
     int64_t at = selscan_at(p, r.b, r.channel, step);
@@ -298,7 +149,7 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
         fill_states<DTYPE, WORDS>(&call, stage, shared, &ahead);
         bc += STEPS * s.state_step;
     }
-    copy_streams<DTYPE, WORDS>(&call, &s, &r, at, left_of(blocks, last), shared);
+    copy_streams<DTYPE, WORDS, PLAIN>(&call, &s, &r, at, left_of(blocks, last), shared);
     copy_async_commit();
 #pragma unroll
     for (int c = 0; c < HELD; c++) {
@@ -322,8 +173,7 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
                                    shared, &ahead);
         copy_async_commit();
         bc += STEPS * s.state_step;
-        if (share.level <= LEVELS) /* cost only: those beyond have no share */
-            make_levels(shared, &share);
+        make_levels(shared, share);
         give<DTYPE>(shared, stage, h, y);
         fill_states<DTYPE, WORDS>(&call, free, shared, &ahead);
         copy_async_wait<(STAGES > 2)>();
@@ -331,8 +181,8 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
 #pragma unroll
         for (int m = 0; m < TILES; m++) {
             struct steps steps[2];
-            read_steps<DTYPE>(&call, &r, m, left_of(blocks, last), shared, &A[2 * m], steps,
-                              &total[2 * m]);
+            read_steps<DTYPE, PLAIN>(&call, &r, m, left_of(blocks, last), shared, &A[2 * m], steps,
+                                     &total[2 * m]);
             float zero = 0; /* NaN, if an x is not finite */
 #pragma unroll
             for (int i = 0; i < 8; i++)
@@ -347,9 +197,9 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
                 }
             go_within<DTYPE>(shared, steps, y[m], &X[0][m], &X[1][m]);
         }
-        finish<DTYPE, WORDS>(&call, &s, &r, at, left_of(blocks, last), y, shared);
+        finish<DTYPE, WORDS, PLAIN>(&call, &s, &r, at, left_of(blocks, last), y, shared);
         at += STEPS * s.step;
-        copy_streams<DTYPE, WORDS>(&call, &s, &r, at, left_of(blocks - 1, last), shared);
+        copy_streams<DTYPE, WORDS, PLAIN>(&call, &s, &r, at, left_of(blocks - 1, last), shared);
         copy_async_commit();
         take<DTYPE>(shared, stage, X, A, total, h);
         make_part(shared, next);
@@ -378,7 +228,9 @@ static int run_typed(const struct selscan_call &call, void *stream)
     const struct selscan *p = &call.p;
     const int64_t blocks = blocks_for(p->channels / p->groups, ROWS);
     const struct grid grid = {(unsigned)blocks, (unsigned)p->groups};
-    const auto scan_as = words(&call) ? scan<DTYPE, true> : scan<DTYPE, false>;
+    const bool plain = !(p->skip || p->gate || p->bias || p->softplus), in_words = words(&call);
+    const auto scan_as = in_words ? (plain ? scan<DTYPE, true, true> : scan<DTYPE, true, false>)
+                                  : (plain ? scan<DTYPE, false, true> : scan<DTYPE, false, false>);
     return launch(scan_as, p->batch * p->groups * blocks, THREADS, shared_bytes<DTYPE>(p), stream,
                   call, strides_of(p), grid);
 }

@@ -44,6 +44,7 @@ enum {
     STATES = 64,
     EIGHTS = STATES / 8,
     PARTS = 4, /* warps that make G */
+    PART_PITCH = STEPS + 8,
     LEVELS = 3,
     STREAMS = 3,
     COPIES = 2 * STEPS * STATES / THREADS /* elements of B and C of a thread */
@@ -59,9 +60,9 @@ struct blocks_shared {
     static const int PITCH = WIDTH + 16 / (int)sizeof(element);
 
     float C[STAGES][STEPS][STATES + 8], B[STAGES][STEPS][STATES + 4];
-    float part[PARTS][STEPS][STEPS + 8]; /* of the sums of G: [t][s] */
-    uint4 level[LEVELS][32];             /* of each lane, two elements of G and their rests */
-    float2 diagonal[32];                 /* of each step, its elements of G from its pair */
+    float part[PARTS][STEPS * PART_PITCH]; /* of the sums of G: [t][s] */
+    uint4 level[LEVELS][32];               /* of each lane, two elements of G and their rests */
+    float2 diagonal[STEPS];                /* of each step, its elements of G from its pair */
     element in[STREAMS][WARPS][STEPS][PITCH];
 };
 
@@ -146,7 +147,7 @@ static inline __device__ int64_t lane_ahead(const struct strides *s, int i)
 
 /* Starts to copy the streams of the warp's rows in the block of steps from element `at` on, of
  * which `left` are there, and zeros for the others. */
-template <enum dtype DTYPE, bool WORDS>
+template <enum dtype DTYPE, bool WORDS, bool PLAIN>
 static inline __device__ void copy_streams(const struct selscan_call *call, const struct strides *s,
                                            const struct warp_rows *r, int64_t at, int left,
                                            struct blocks_shared<DTYPE> *shared)
@@ -156,7 +157,7 @@ static inline __device__ void copy_streams(const struct selscan_call *call, cons
     const int tensors[STREAMS] = {SELSCAN_U, SELSCAN_DELTA, SELSCAN_Z};
 #pragma unroll
     for (int stream = 0; stream < STREAMS; stream++) {
-        if (stream == STREAM_Z && !call->p.gate)
+        if (stream == STREAM_Z && (PLAIN || !call->p.gate))
             continue;
         const element *const from = (const element *)call->tensor[tensors[stream]];
         element(*const to)[Shared::PITCH] = shared->in[stream][warp_of()];

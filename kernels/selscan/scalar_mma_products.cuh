@@ -77,56 +77,43 @@ static inline __device__ void make_part(struct blocks_shared<DTYPE> *shared, int
     for (int n = 0; n < 2; n++)
 #pragma unroll
         for (int late = 0; late < 2; late++)
-            *(float2 *)&shared->part[warp_of()][column_step(late, g)][8 * n + 2 * q] =
+            *(float2 *)&shared->part[warp_of()][column_step(late, g) * PART_PITCH + 8 * n + 2 * q] =
                 make_float2(d[0][n][2 * late], d[0][n][2 * late + 1]);
 }
 
-/* What a thread puts where the warps read it: the elements of G from neighbouring steps s and s + 1
- * to step t, at level 0, 1 or 2, where pairs without bit `level` give to those that differ from
- * them in that bit and in lower ones only, or level 3, the pairs themselves. */
-struct share {
-    int level, lane, t, s;
-    bool related;
-};
-
-static inline __device__ struct share share_of(int i)
+/* What of G thread i puts where the warps read it, as its place in a part, or -1: two elements,
+ * from neighbouring steps to one. At level i / 32, which is 0, 1 or 2, pairs without that bit give
+ * to those that differ from them in it and in lower ones only; 3 is the pairs themselves. */
+static inline __device__ int share_of(int i)
 {
     const int level = i / 32, lane = i % 32, q = lane % 4, to_q = lane / 8;
-    struct share share;
-    share.level = level;
-    share.lane = lane;
-    if (level == LEVELS) {
-        share.t = lane;
-        share.s = lane & ~1;
-        share.related = true;
-        return share;
+    int t = lane, s = lane & ~1;
+    if (level < LEVELS) {
+        const int from = q >> level & 1 ? 7 - q : q, to = to_q >> level & 1 ? to_q : 7 - to_q;
+        t = from >> (level + 1) == to >> (level + 1) ? 2 * to + lane / 4 % 2 : STEPS;
+        s = 2 * from;
     }
-    const int from = q >> level & 1 ? 7 - q : q;
-    const int to = to_q >> level & 1 ? to_q : 7 - to_q;
-    share.t = 2 * to + lane / 4 % 2;
-    share.s = 2 * from;
-    share.related = from >> (level + 1) == to >> (level + 1);
-    return share;
+    return t < STEPS ? t * PART_PITCH + s : -1;
 }
 
 template <enum dtype DTYPE>
-static inline __device__ void make_levels(struct blocks_shared<DTYPE> *shared,
-                                          const struct share *share)
+static inline __device__ void make_levels(struct blocks_shared<DTYPE> *shared, int share)
 {
+    const int i = (int)threadIdx.x;
     float first = 0, second = 0;
-    if (share->related)
+    if (share >= 0)
 #pragma unroll
-        for (int i = 0; i < PARTS; i++) {
-            const float2 two = *(const float2 *)&shared->part[i][share->t][share->s];
+        for (int part = 0; part < PARTS; part++) {
+            const float2 two = *(const float2 *)&shared->part[part][share];
             first += two.x;
             second += two.y;
         }
-    if (share->level < LEVELS)
-        shared->level[share->level][share->lane] =
+    if (i < LEVELS * 32)
+        shared->level[i / 32][i % 32] =
             make_uint4(tf32_whole(first), tf32_whole(second), float_bits(tf32_rest(first)),
                        float_bits(tf32_rest(second)));
-    else
-        shared->diagonal[share->lane] = make_float2(first, second);
+    else if (i < LEVELS * 32 + STEPS)
+        shared->diagonal[i % 32] = make_float2(first, second);
 }
 
 /* y = <C, h> of the warp's channels and all steps. */
