@@ -23,66 +23,49 @@
  */
 #include "scalar_mma_steps.cuh"
 
-/* Adds D*u to y of a step of the thread's channels, and gates it. */
+/* Adds D*u to y of a step of the thread's channels of tile m, and gates it. */
 template <enum dtype DTYPE>
 static inline __device__ void adjust_out(const struct selscan_call *call, const struct warp_rows *r,
-                                         int step, const struct blocks_shared<DTYPE> *shared,
-                                         float out[HELD])
+                                         int step, int m, const struct blocks_shared<DTYPE> *shared,
+                                         float out[2])
 {
-    float u[HELD], z[HELD];
-    read_stream<DTYPE, HELD>(shared, STREAM_U, step, 0, u);
-    if (call->p.gate)
-        read_stream<DTYPE, HELD>(shared, STREAM_Z, step, 0, z);
-#pragma unroll
-    for (int c = 0; c < HELD; c++) {
-        const int at = HELD * lane_group() + c;
-        if (call->p.skip && at < r->rows)
-            out[c] = fmaf(((const float *)call->tensor[SELSCAN_D])[r->channel + at], u[c], out[c]);
-        if (call->p.gate)
-            out[c] *= z[c] * sigmoid_ex2(z[c]);
+    const float *const D = (const float *)call->tensor[SELSCAN_D];
+    const int c = lane_channel(m);
+    if (call->p.skip) {
+        const float2 u = read_stream(shared, STREAM_U, step, m);
+        out[0] = fmaf(c < r->rows ? D[r->channel + c] : 0, u.x, out[0]);
+        out[1] = fmaf(c + 1 < r->rows ? D[r->channel + c + 1] : 0, u.y, out[1]);
+    }
+    if (call->p.gate) {
+        const float2 z = read_stream(shared, STREAM_Z, step, m);
+        out[0] *= z.x * sigmoid_ex2(z.x);
+        out[1] *= z.y * sigmoid_ex2(z.y);
     }
 }
 
-/* Writes the thread's channels of a step to aligned elements of `array`. */
-template <enum dtype DTYPE>
-static inline __device__ void write_word(void *array, int64_t index, const float out[HELD])
-{
-    if constexpr (DTYPE != DTYPE_F32 && HELD == 2)
-        *(unsigned *)((uint16_t *)array + index) = vector_pack_pair<DTYPE>(out[0], out[1]);
-    else
-        vector_store<DTYPE, HELD>(array, index, vector_pack<DTYPE, HELD>(out));
-}
-
-/* Writes out of the thread's steps and channels from y, the sums over states. */
+/* Writes out of the thread's steps and its channels of tile m from y, the sums over states; without
+ * WORDS in the place of delta. */
 template <enum dtype DTYPE, bool WORDS, bool PLAIN>
 static inline __device__ void finish(const struct selscan_call *call, const struct strides *s,
-                                     const struct warp_rows *r, int64_t at, int left,
-                                     const float y[TILES][2][4],
-                                     struct blocks_shared<DTYPE> *shared)
+                                     const struct warp_rows *r, int64_t at, int left, int m,
+                                     const float y[2][4], struct blocks_shared<DTYPE> *shared)
 {
-    const int c0 = HELD * lane_group();
+    typedef typename blocks_shared<DTYPE>::element element;
+    const int c = lane_channel(m);
 #pragma unroll
     for (int i = 0; i < 4; i++) {
         const int step = lane_step(i);
-        float out[HELD];
-#pragma unroll
-        for (int c = 0; c < HELD; c++)
-            out[c] = y[c / 2][i / 2][2 * (c % 2) + i % 2];
+        float out[2] = {y[i / 2][i % 2], y[i / 2][2 + i % 2]};
         if (!PLAIN && (call->p.skip || call->p.gate))
-            adjust_out(call, r, step, shared, out);
-        if constexpr (WORDS) {
-            if (step < left && c0 < r->rows)
-                write_word<DTYPE>(call->tensor[SELSCAN_OUT], at + lane_ahead(s, i), out);
-        } else {
-#pragma unroll
-            for (int c = 0; c < HELD; c++)
-                dtype_store(shared->in[STREAM_DELTA][warp_of()][step], DTYPE, c0 + c, out[c]);
-        }
-    }
-    if constexpr (!WORDS) {
-        __syncwarp(); /* out is whole before it is stored */
-        store_outputs<DTYPE>(call, s, r, at, left, shared);
-        __syncwarp(); /* it is stored, and u and z are read, before the next come */
+            adjust_out(call, r, step, m, shared, out);
+        element *const to = WORDS ? (element *)call->tensor[SELSCAN_OUT] + at + step * s->step + c
+                                  : &shared->in[STREAM_DELTA][warp_of()][step][c];
+        if (WORDS && !(step < left && c < r->rows))
+            continue;
+        if constexpr (DTYPE == DTYPE_F32)
+            *(float2 *)to = make_float2(out[0], out[1]);
+        else
+            *(unsigned *)to = vector_pack_pair<DTYPE>(out[0], out[1]);
     }
 }
 
@@ -97,7 +80,7 @@ static inline __device__ void each_state(const struct selscan *p, const struct w
         for (int i = 0; i < EIGHTS; i++)
 #pragma unroll
             for (int j = 0; j < 4; j++) {
-                const int c = HELD * lane_group() + 2 * m + j / 2;
+                const int c = lane_channel(m) + j / 2;
                 const int n = 8 * i + 2 * lane_quad() + j % 2;
                 if (c < r->rows && n < p->state)
                     move(&h[m][i][j], &array[(r->b * p->channels + r->channel + c) * p->state + n]);
@@ -137,8 +120,6 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
     struct states_ahead<DTYPE, WORDS> ahead;
     const int64_t step = selscan_time(p, 0);
     int64_t at = selscan_at(p, r.b, r.channel, step);
-    if (WORDS)
-        at += lane_step(0) * s.step + HELD * lane_group();
     int blocks = (int)((p->length + STEPS - 1) / STEPS);
     const int last = (int)(p->length - (int64_t)(blocks - 1) * STEPS);
     int64_t bc = selscan_bc_at(p, r.b, group, 0, step);
@@ -153,7 +134,7 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
     copy_async_commit();
 #pragma unroll
     for (int c = 0; c < HELD; c++) {
-        const int c_at = HELD * lane_group() + c;
+        const int c_at = lane_channel(c / 2) + c % 2;
         A[c] = c_at < r.rows ? ((const float *)call.tensor[SELSCAN_A])[r.channel + c_at] : 0;
     }
     if (call.tensor[SELSCAN_INITIAL])
@@ -196,8 +177,13 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
                     contain(&steps[c], &total[2 * m + c], of);
                 }
             go_within<DTYPE>(shared, steps, y[m], &X[0][m], &X[1][m]);
+            finish<DTYPE, WORDS, PLAIN>(&call, &s, &r, at, left_of(blocks, last), m, y[m], shared);
         }
-        finish<DTYPE, WORDS, PLAIN>(&call, &s, &r, at, left_of(blocks, last), y, shared);
+        __syncwarp(); /* the streams are read, and out is whole */
+        if constexpr (!WORDS) {
+            store_outputs<DTYPE>(&call, &s, &r, at, left_of(blocks, last), shared);
+            __syncwarp(); /* out is stored */
+        }
         at += STEPS * s.step;
         copy_streams<DTYPE, WORDS, PLAIN>(&call, &s, &r, at, left_of(blocks - 1, last), shared);
         copy_async_commit();
@@ -218,7 +204,7 @@ static bool words(const struct selscan_call *call)
     uintptr_t bits = 0;
     for (int tensor : tensors)
         bits |= (uintptr_t)call->tensor[tensor];
-    return p->layout == CHANNEL_LAST && p->channels / p->groups % HELD == 0 && p->state % 4 == 0 &&
+    return p->layout == CHANNEL_LAST && p->channels / p->groups % 4 == 0 && p->state % 4 == 0 &&
            bits % 16 == 0;
 }
 

@@ -1,8 +1,8 @@
 /* The shared memory of selscan/scalar_mma, and how what it holds gets there.
  *
- * Warps      A warp has WIDTH channels and 16 steps at a time. Of its lane l = 4g + q a thread has
- *            the HELD channels from HELD*g on, and the pairs of steps number q and 7 - q of the
- *            eight: so each product of matrices in the block gives and takes what is its own.
+ * Warps      A warp has WIDTH channels and 16 steps at a time. Of its lane l = 4g + q a thread has,
+ *            of each 16 of the channels, those from 2g on, and of the eight pairs of steps numbers
+ *            q and 7 - q: so each product of matrices gives and takes what is its own.
  * Copies     WORDS: rows along channels and states, whose starts are aligned; by lanes of one word
  *            each. Else element by element, lanes along what is contiguous in memory. f32 is
  *            copied asynchronously, one block of steps ahead or more; of 16 bits only rows of words
@@ -119,6 +119,11 @@ static inline __device__ int lane_step(int i)
 {
     return i < 2 ? 2 * lane_quad() + i : 12 - 2 * lane_quad() + i;
 }
+/* The first of the thread's two channels of tile m. */
+static inline __device__ int lane_channel(int m)
+{
+    return 16 * m + 2 * lane_group();
+}
 /* The step of column c of a product whose columns are early or late pairs. */
 static inline __device__ int column_step(int late, int c)
 {
@@ -139,12 +144,6 @@ static inline __device__ struct stroll stroll_of(const struct selscan *p)
     return {lane % STEPS, lane / STEPS, 0, 32 / STEPS};
 }
 
-/* How far the thread's step i is from its first, in elements. */
-static inline __device__ int64_t lane_ahead(const struct strides *s, int i)
-{
-    return (i < 2 ? i : 12 - 4 * lane_quad() + i) * s->step;
-}
-
 /* Starts to copy the streams of the warp's rows in the block of steps from element `at` on, of
  * which `left` are there, and zeros for the others. */
 template <enum dtype DTYPE, bool WORDS, bool PLAIN>
@@ -162,12 +161,14 @@ static inline __device__ void copy_streams(const struct selscan_call *call, cons
         const element *const from = (const element *)call->tensor[tensors[stream]];
         element(*const to)[Shared::PITCH] = shared->in[stream][warp_of()];
         if constexpr (WORDS) {
-            const int c = HELD * lane_group(), bytes = HELD * (int)sizeof(element);
+            const int BYTES = 4 * (int)sizeof(element), ALONG = 128 / WIDTH;
+            const int t = lane_of() / (WIDTH / 4), c = lane_of() % (WIDTH / 4) * 4;
+            const element *const word = from + at + t * s->step + c;
 #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const bool there = lane_step(i) < left && c < r->rows;
-                copy_async<HELD *(int)sizeof(element)>(
-                    &to[lane_step(i)][c], from + at + lane_ahead(s, i), there ? bytes : 0);
+            for (int i = 0; i < STEPS / ALONG; i++) {
+                const bool there = t + i * ALONG < left && c < r->rows;
+                copy_async<BYTES>(&to[t + i * ALONG][c], word + i * ALONG * s->step,
+                                  there ? BYTES : 0);
             }
         } else {
             struct stroll go = stroll_of(&call->p);
@@ -207,27 +208,17 @@ static inline __device__ void store_outputs(const struct selscan_call *call,
     }
 }
 
-/* COUNT of the thread's channels, from its `skip`-th on, of one step of a stream. */
-template <enum dtype DTYPE, int COUNT>
-static inline __device__ void read_stream(const struct blocks_shared<DTYPE> *shared,
-                                          enum stream stream, int step, int skip, float out[COUNT])
+/* The thread's two channels of tile m of one step of a stream. */
+template <enum dtype DTYPE>
+static inline __device__ float2 read_stream(const struct blocks_shared<DTYPE> *shared,
+                                            enum stream stream, int step, int m)
 {
-    const auto *const from = &shared->in[stream][warp_of()][step][HELD * lane_group() + skip];
+    const auto *const from = &shared->in[stream][warp_of()][step][lane_channel(m)];
     if constexpr (DTYPE == DTYPE_F32) {
-        struct alignas(4 * COUNT) word {
-            uint32_t of[COUNT];
-        };
-        const word bits = *(const word *)from;
-#pragma unroll
-        for (int c = 0; c < COUNT; c++)
-            out[c] = bits_float(bits.of[c]);
+        const uint2 bits = *(const uint2 *)from;
+        return make_float2(bits_float(bits.x), bits_float(bits.y));
     } else {
-#pragma unroll
-        for (int c = 0; c < COUNT; c += 2) {
-            const float2 pair = vector_pair<DTYPE>(*(const unsigned *)(from + c));
-            out[c] = pair.x;
-            out[c + 1] = pair.y;
-        }
+        return vector_pair<DTYPE>(*(const unsigned *)from);
     }
 }
 

@@ -36,7 +36,7 @@ static inline __device__ void adjust_delta(const struct selscan_call *call,
     const float *const bias = (const float *)call->tensor[SELSCAN_DELTA_BIAS];
 #pragma unroll
     for (int c = 0; c < 2; c++) {
-        const int at = HELD * lane_group() + 2 * m + c;
+        const int at = lane_channel(m) + c;
         const float shift = call->p.bias && at < r->rows ? bias[r->channel + at] : 0;
 #pragma unroll
         for (int i = 0; i < 4; i++) {
@@ -56,8 +56,12 @@ static inline __device__ void read_steps(const struct selscan_call *call, const 
     float delta[4][2], u[4][2];
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-        read_stream<DTYPE, 2>(shared, STREAM_DELTA, lane_step(i), 2 * m, delta[i]);
-        read_stream<DTYPE, 2>(shared, STREAM_U, lane_step(i), 2 * m, u[i]);
+        const float2 delta2 = read_stream(shared, STREAM_DELTA, lane_step(i), m);
+        const float2 u2 = read_stream(shared, STREAM_U, lane_step(i), m);
+        delta[i][0] = delta2.x;
+        delta[i][1] = delta2.y;
+        u[i][0] = u2.x;
+        u[i][1] = u2.y;
     }
     if (!PLAIN && (call->p.bias || call->p.softplus))
         adjust_delta(call, r, m, left, delta);
