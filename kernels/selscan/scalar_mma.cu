@@ -43,29 +43,31 @@ static inline __device__ void adjust_out(const struct selscan_call *call, const 
     }
 }
 
-/* Writes out of the thread's steps and its channels of tile m from y, the sums over states; without
- * WORDS in the place of delta. */
+/* Writes out of the thread's steps and its channels of tile m from y, the sums over states; of
+ * which the pairs begin at elements `pairs` in tile 0. Without WORDS it goes in the place of delta.
+ */
 template <enum dtype DTYPE, bool WORDS, bool PLAIN>
 static inline __device__ void finish(const struct selscan_call *call, const struct strides *s,
-                                     const struct warp_rows *r, int64_t at, int left, int m,
-                                     const float y[2][4], struct blocks_shared<DTYPE> *shared)
+                                     const struct warp_rows *r, const int64_t pairs[2], int left,
+                                     int m, const float y[2][4],
+                                     struct blocks_shared<DTYPE> *shared)
 {
     typedef typename blocks_shared<DTYPE>::element element;
-    const int c = lane_channel(m);
 #pragma unroll
     for (int i = 0; i < 4; i++) {
         const int step = lane_step(i);
         float out[2] = {y[i / 2][i % 2], y[i / 2][2 + i % 2]};
         if (!PLAIN && (call->p.skip || call->p.gate))
             adjust_out(call, r, step, m, shared, out);
-        element *const to = WORDS ? (element *)call->tensor[SELSCAN_OUT] + at + step * s->step + c
-                                  : &shared->in[STREAM_DELTA][warp_of()][step][c];
-        if (WORDS && !(step < left && c < r->rows))
-            continue;
-        if constexpr (DTYPE == DTYPE_F32)
-            *(float2 *)to = make_float2(out[0], out[1]);
-        else
-            *(unsigned *)to = vector_pack_pair<DTYPE>(out[0], out[1]);
+        element *const to =
+            WORDS ? (element *)call->tensor[SELSCAN_OUT] + pairs[i / 2] + i % 2 * s->step + 16 * m
+                  : &shared->in[STREAM_DELTA][warp_of()][step][lane_channel(m)];
+        if (!WORDS || (step < left && lane_channel(m) < r->rows)) {
+            if constexpr (DTYPE == DTYPE_F32)
+                *(float2 *)to = make_float2(out[0], out[1]);
+            else
+                *(unsigned *)to = vector_pack_pair<DTYPE>(out[0], out[1]);
+        }
     }
 }
 
@@ -159,6 +161,8 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
         fill_states<DTYPE, WORDS>(&call, free, shared, &ahead);
         copy_async_wait<(STAGES > 2)>();
         __syncthreads(); /* G, the next B and C, and the streams are there */
+        const int64_t pairs[2] = {at + lane_step(0) * s.step + lane_channel(0),
+                                  at + lane_step(2) * s.step + lane_channel(0)};
 #pragma unroll
         for (int m = 0; m < TILES; m++) {
             struct steps steps[2];
@@ -177,7 +181,8 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
                     contain(&steps[c], &total[2 * m + c], of);
                 }
             go_within<DTYPE>(shared, steps, y[m], &X[0][m], &X[1][m]);
-            finish<DTYPE, WORDS, PLAIN>(&call, &s, &r, at, left_of(blocks, last), m, y[m], shared);
+            finish<DTYPE, WORDS, PLAIN>(&call, &s, &r, pairs, left_of(blocks, last), m, y[m],
+                                        shared);
         }
         __syncwarp(); /* the streams are read, and out is whole */
         if constexpr (!WORDS) {
