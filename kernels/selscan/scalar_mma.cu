@@ -3,21 +3,21 @@
  * Computes   out and final of reference/selscan.h, in fp32, with tensor cores.
  * Accepts    a = scalar, state <= 64; every other option.
  * Layout     block = up to 128 channels of one batch and group, 32 a warp, walking 16 steps at a
- *            time. A warp's states (32 x 64) stay where mma.sync leaves them: h is the accumulator
- *            of what a block of steps brings, and the left operand of what it gives to y, with the
- *            states in an order for which both are the same registers (scalar_mma.cuh).
+ *            time. A warp's states (32 x 64) stay in registers where mma.sync leaves its sums: they
+ *            are, as they lie, the left operand of the next (scalar_mma.cuh).
  * Algorithm  y[t] = P[t]*<C[t], h> + sum over s <= t of G[t,s] * (decays behind s up to t) * x[s],
- *            G = C * B^T, once for a block of threads. Steps of a pair (8 a block) are added as
- *            written; others by products of matrices at three levels: between neighbouring pairs,
- *            between neighbouring fours and between both eights, each scaled by the decays before
- *            and behind, so that all factors are products of decays of steps: none is a quotient.
- *            h = decay*h + X^T * B, X[s] = x[s] * (decays behind s); decay in two parts, of the sum
- *            of delta', outside of the tensor core, whose sums truncate. Fp32 operands are two tf32
- *            each, the product of both rests left out. The order is fixed: the same bits every run.
- * Cost       bytes: B and C again for every further block of channels. Tensor cores: 420
- *            multiply-adds an output. Issue slots: some 80 for 32 outputs. One wave of
+ *            G = C * B^T, once for a block of threads. The two steps of a pair are added as
+ *            written, others by products of matrices at three levels: between neighbouring pairs,
+ *            fours and eights, each scaled by the decays up to the border of the two and from there
+ *            on. So all factors are products of decays of steps; none is a quotient.
+ *            h = decay*h + X^T * B, X[s] = x[s] * (decays behind s); the decay in two parts, of the
+ *            sum of delta', and added outside of the tensor core, whose sums truncate. Operands of
+ *            fp32 are two of tf32 each. The order is fixed: the same bits every run.
+ * Cost       bytes: B and C again for every further block of channels. Tensor cores: 444
+ *            multiply-adds an output. Issue slots: 100 for 32 outputs. One wave of
  *            batch*channels/32 warps: few rows leave a GPU empty.
- * Error      f32 1.3e-6 at worst on simt, whose tensor core truncates every sum.
+ * Error      f32 2.6e-6 at worst on simt, whose tensor core truncates every sum; 1.4e-6 on slow
+ *            decay.
  * Source     Dao and Gu, Transformers are SSMs, arXiv 2405.21060, section 6 (blocks as products of
  *            matrices); levels instead of quotients of decays are ours.
  */
