@@ -184,11 +184,9 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
             finish<DTYPE, WORDS, PLAIN>(&call, &s, &r, pairs, left_of(blocks, last), m, y[m],
                                         shared);
         }
-        __syncwarp(); /* the streams are read, and out is whole */
-        if constexpr (!WORDS) {
+        __syncwarp();         /* the streams are read, and out is whole */
+        if constexpr (!WORDS) /* and then each lane copies where it has stored from */
             store_outputs<DTYPE>(&call, &s, &r, at, left_of(blocks, last), shared);
-            __syncwarp(); /* out is stored */
-        }
         at += STEPS * s.step;
         copy_streams<DTYPE, WORDS, PLAIN>(&call, &s, &r, at, left_of(blocks - 1, last), shared);
         copy_async_commit();
