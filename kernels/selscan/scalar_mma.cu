@@ -57,7 +57,7 @@ static inline __device__ void finish(const struct selscan_call *call, const stru
     for (int i = 0; i < 4; i++) {
         const int step = lane_step(i);
         float out[2] = {y[i / 2][i % 2], y[i / 2][2 + i % 2]};
-        if (!PLAIN && (call->p.skip || call->p.gate))
+        if (!PLAIN && (call->p.skip || call->p.gate)) /* cost only: else nothing is added */
             adjust_out(call, r, step, m, shared, out);
         element *const to =
             WORDS ? (element *)call->tensor[SELSCAN_OUT] + pairs[i / 2] + i % 2 * s->step + 16 * m

@@ -63,7 +63,7 @@ static inline __device__ void read_steps(const struct selscan_call *call, const 
         u[i][0] = u2.x;
         u[i][1] = u2.y;
     }
-    if (!PLAIN && (call->p.bias || call->p.softplus))
+    if (!PLAIN && (call->p.bias || call->p.softplus)) /* cost only: else delta' is delta */
         adjust_delta(call, r, m, left, delta);
 #pragma unroll
     for (int c = 0; c < 2; c++) {
