@@ -1,0 +1,178 @@
+/* What happens within a block of 16 steps of selscan/scalar_mma, of two channels of a thread.
+ *
+ * Pairs      Of the eight pairs of steps a thread has number q, the early, and 7 - q, the late. At
+ *            each of three levels one of them gives and the other takes: level 0 from a pair to the
+ *            one beside it, 1 from two pairs to the two beside them, 2 from four to four. What
+ *            gives has been decayed up to the end of its pair, of its two pairs, of its four; what
+ *            takes decays it from there on.
+ * Decays     of steps by ex2: they are forgotten after 16 steps. That of the whole block, which h
+ *            sums over time, is in two parts (decay.cuh), in scalar_mma_products.cuh.
+ */
+#ifndef SSMBENCH_SELSCAN_SCALAR_MMA_STEPS_CUH
+#define SSMBENCH_SELSCAN_SCALAR_MMA_STEPS_CUH
+
+#include "scalar_mma_products.cuh"
+
+/* x and the decay of a channel in the thread's four steps. */
+struct steps {
+    float x[4], a[4];
+};
+
+/* log(1 + exp(x)), by the series of atanh at e/(2 + e), e = exp(-|x|), whose remainder is below
+ * 1e-8 of it: 2^-22 + |x|*2^-23 of it. */
+static inline __device__ float softplus_ex2(float x)
+{
+    const float e = ex2(-1.44269504f * fabsf(x)), s = e * rcp(2.0f + e), t = s * s;
+    float series = fmaf(fmaf(t, 2.0f / 13, 2.0f / 11), t, 2.0f / 9);
+    series = fmaf(fmaf(fmaf(series, t, 2.0f / 7), t, 2.0f / 5), t, 2.0f / 3);
+    return fmaf(series * t, s, 2.0f * s) + (x > 0 ? x : 0.0f);
+}
+
+/* Turns delta of the thread's steps and channels into delta'. */
+static inline __device__ void adjust_delta(const struct selscan_call *call,
+                                           const struct warp_rows *r, int m, int left,
+                                           float delta[4][2])
+{
+    const float *const bias = (const float *)call->tensor[SELSCAN_DELTA_BIAS];
+#pragma unroll
+    for (int c = 0; c < 2; c++) {
+        const int at = lane_channel(m) + c;
+        const float shift = call->p.bias && at < r->rows ? bias[r->channel + at] : 0;
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            const float sum = delta[i][c] + shift;
+            delta[i][c] = lane_step(i) >= left ? 0 : call->p.softplus ? softplus_ex2(sum) : sum;
+        }
+    }
+}
+
+/* The thread's steps of its two channels of tile m, of a block of which `left` are there, and the
+ * sums of delta' over it. */
+template <enum dtype DTYPE, bool PLAIN>
+static inline __device__ void read_steps(const struct selscan_call *call, const struct warp_rows *r,
+                                         int m, int left, const struct blocks_shared<DTYPE> *shared,
+                                         const float A[2], struct steps steps[2], float total[2])
+{
+    float delta[4][2], u[4][2];
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        const float2 delta2 = read_stream(shared, STREAM_DELTA, lane_step(i), m);
+        const float2 u2 = read_stream(shared, STREAM_U, lane_step(i), m);
+        delta[i][0] = delta2.x;
+        delta[i][1] = delta2.y;
+        u[i][0] = u2.x;
+        u[i][1] = u2.y;
+    }
+    if (!PLAIN && (call->p.bias || call->p.softplus)) /* cost only: else delta' is delta */
+        adjust_delta(call, r, m, left, delta);
+#pragma unroll
+    for (int c = 0; c < 2; c++) {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            steps[c].x[i] = delta[i][c] * u[i][c];
+            steps[c].a[i] = ex2(delta[i][c] * (A[c] * 1.44269504f));
+        }
+        float sum = (delta[0][c] + delta[1][c]) + (delta[2][c] + delta[3][c]);
+        sum += __shfl_xor_sync(0xffffffffu, sum, 1);
+        total[c] = sum + __shfl_xor_sync(0xffffffffu, sum, 2);
+    }
+}
+
+/* What of a step's x that is NaN or infinite must not reach is earlier than it, and a product of
+ * matrices takes it everywhere: so it passes as <C, h> from that step on and
+ * as the sum of delta', and x becomes 0. */
+static inline __device__ void contain(struct steps *steps, float *total, float *const y[4])
+{
+    int first = STEPS;
+#pragma unroll
+    for (int i = 3; i >= 0; i--)
+        if (!(fabsf(steps->x[i]) <= 3.402823466e38f)) {
+            first = lane_step(i);
+            steps->x[i] = steps->a[i] = 0;
+        }
+    first = min(first, __shfl_xor_sync(0xffffffffu, first, 1));
+    first = min(first, __shfl_xor_sync(0xffffffffu, first, 2));
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        if (lane_step(i) >= first)
+            *y[i] = NAN;
+    if (first < STEPS)
+        *total = NAN;
+}
+
+/* Turns <C, h> of the warp's two rows of a tile into y, and their x into X. */
+template <enum dtype DTYPE>
+static inline __device__ void go_within(const struct blocks_shared<DTYPE> *shared,
+                                        const struct steps steps[2], float y[2][4],
+                                        struct split<4> *X_early, struct split<4> *X_late)
+{
+    const int q = lane_quad();
+    /* Of the early and the late pair: whether it is the second of its four steps, of its eight. */
+    const bool second[2] = {(q & 1) != 0, (q & 1) == 0}, upper[2] = {q >= 2, q < 2};
+    float pair[2][2], beside[2][2], four[2][2], eight[2][2]; /* decays, [row][late] */
+    float end[2][2][2]; /* x, decayed up to the end of its pair, ... */
+    struct split<4> brings[LEVELS];
+#pragma unroll
+    for (int r = 0; r < 2; r++) {
+        const float *const a = steps[r].a, *const x = steps[r].x;
+#pragma unroll
+        for (int late = 0; late < 2; late++) {
+            pair[r][late] = a[2 * late] * a[2 * late + 1];
+            beside[r][late] = __shfl_xor_sync(0xffffffffu, pair[r][late], 1);
+            four[r][late] = __shfl_xor_sync(0xffffffffu, pair[r][late] * beside[r][late], 2);
+            eight[r][late] = pair[r][late] * beside[r][late] * four[r][late];
+            end[r][late][0] = x[2 * late] * a[2 * late + 1];
+            end[r][late][1] = x[2 * late + 1];
+        }
+#pragma unroll
+        for (int j = 0; j < 2; j++) {
+            split_put(&brings[0], r + 2 * j, second[0] ? end[r][1][j] : end[r][0][j]);
+#pragma unroll
+            for (int late = 0; late < 2; late++)
+                if (!second[late])
+                    end[r][late][j] *= beside[r][late];
+            split_put(&brings[1], r + 2 * j, upper[0] ? end[r][1][j] : end[r][0][j]);
+#pragma unroll
+            for (int late = 0; late < 2; late++)
+                if (!upper[late])
+                    end[r][late][j] *= four[r][late];
+            split_put(&brings[2], r + 2 * j, end[r][0][j]);
+            split_put(X_early, r + 2 * j, end[r][0][j] * eight[r][1]);
+            split_put(X_late, r + 2 * j, end[r][1][j]);
+        }
+    }
+    float d[LEVELS][1][1][4] = {};
+#pragma unroll
+    for (int level = 0; level < LEVELS; level++) {
+        const uint4 word = shared->level[level][lane_of()];
+        struct split<2> right;
+        right.whole[0] = word.x;
+        right.whole[1] = word.y;
+        right.rest[0] = word.z;
+        right.rest[1] = word.w;
+        multiply<false, 1, 1>(d[level], &brings[level], &right);
+    }
+#pragma unroll
+    for (int late = 0; late < 2; late++) {
+        const float G = shared->diagonal[lane_step(2 * late)].x;
+        const float2 G1 = shared->diagonal[lane_step(2 * late + 1)];
+#pragma unroll
+        for (int r = 0; r < 2; r++) {
+            const float *const a = &steps[r].a[2 * late], *const x = &steps[r].x[2 * late];
+#pragma unroll
+            for (int j = 0; j < 2; j++) {
+                float v = y[late][2 * r + j];
+                if (late)
+                    v = fmaf(eight[r][0], v, d[2][0][0][2 * r + j]);
+                if (upper[late])
+                    v = fmaf(four[r][late], v, d[1][0][0][2 * r + j]);
+                if (second[late])
+                    v = fmaf(beside[r][late], v, d[0][0][0][2 * r + j]);
+                const float own = j ? fmaf(G1.x, x[0] * a[1], G1.y * x[1]) : G * x[0];
+                y[late][2 * r + j] = fmaf(j ? pair[r][late] : a[0], v, own);
+            }
+        }
+    }
+}
+
+#endif
