@@ -28,7 +28,7 @@
 #define SCALAR_MMA_STAGES 2
 #endif
 #ifndef SCALAR_MMA_RESIDENT
-#define SCALAR_MMA_RESIDENT 3
+#define SCALAR_MMA_RESIDENT 2
 #endif
 
 enum {

@@ -64,29 +64,92 @@ static inline __device__ struct scalar_axes scalar_state_axes(const struct selsc
             selscan_bc_at(p, 0, 0, 1, 0), p->reverse ? -forward : forward};
 }
 
-/* Brings `steps` steps of `count` rows or states into to[step][..]; zeros elsewhere. f32 comes by
- * itself, 16 bytes at a time where WIDE; other types are here on return. */
+/* Calls body(i, t) for the thread's share of COUNT rows, states, or words of either, at TIME steps:
+ * i runs along the threads if `last`, else t. */
+template <int COUNT, int TIME, int THREADS, typename Body>
+static inline __device__ void scalar_each(int thread, bool last, Body body)
+{
+    const int ACROSS = COUNT < THREADS ? COUNT : THREADS;
+    static_assert(THREADS % ACROSS == 0 && COUNT % ACROSS == 0, "threads take whole steps");
+    static_assert(THREADS % TIME == 0 || TIME % THREADS == 0, "threads take whole rows");
+    if (last) {
+        const int i = thread % ACROSS, t = thread / ACROSS;
+#pragma unroll
+        for (int across = 0; across < COUNT; across += ACROSS)
+#pragma unroll
+            for (int along = 0; along < TIME; along += THREADS / ACROSS)
+                body(i + across, t + along);
+    } else {
+        const int i = thread / TIME, t = thread % TIME;
+#pragma unroll
+        for (int across = 0; across < COUNT; across += THREADS / TIME)
+            body(i + across, t);
+    }
+}
+
+/* Four neighbours from element `at` on. */
+template <enum dtype DTYPE>
+static inline __device__ float4 scalar_load4(const void *from, int64_t at)
+{
+    if (DTYPE == DTYPE_F32)
+        return *(const float4 *)((const float *)from + at);
+    const ushort4 word = *(const ushort4 *)((const uint16_t *)from + at);
+    return make_float4(dtype_load(&word.x, DTYPE, 0), dtype_load(&word.y, DTYPE, 0),
+                       dtype_load(&word.z, DTYPE, 0), dtype_load(&word.w, DTYPE, 0));
+}
+
+template <enum dtype DTYPE>
+static inline __device__ void scalar_store4(void *to, int64_t at, float4 value)
+{
+    if (DTYPE == DTYPE_F32) {
+        *(float4 *)((float *)to + at) = value;
+        return;
+    }
+    ushort4 word;
+    dtype_store(&word.x, DTYPE, 0, value.x);
+    dtype_store(&word.y, DTYPE, 0, value.y);
+    dtype_store(&word.z, DTYPE, 0, value.z);
+    dtype_store(&word.w, DTYPE, 0, value.w);
+    *(ushort4 *)((uint16_t *)to + at) = word;
+}
+
+/* Brings `steps` steps of `count` rows or states into to[step][..]; zeros elsewhere. Words of four
+ * at a time where WIDE. f32 comes by itself; other types are here on return. */
 template <enum dtype DTYPE, bool WIDE, int COUNT, int TIME, int THREADS, int PITCH>
 static inline __device__ void scalar_fetch(float (*to)[PITCH], const void *from,
                                            const struct scalar_axes &axes, bool last, int count,
                                            int steps)
 {
-    const int SIZE = WIDE ? 4 : 1;
-#pragma unroll 4
-    for (int i = (int)threadIdx.x; i < COUNT / SIZE * TIME; i += THREADS) {
-        const int row = last ? i % (COUNT / SIZE) * SIZE : i / TIME;
-        const int t = last ? i / (COUNT / SIZE) : i % TIME;
-        const bool inside = row < count && t < steps;
-        const int64_t at = inside ? axes.origin + row * axes.next + t * axes.step : axes.origin;
-        if (DTYPE == DTYPE_F32)
-            copy_async<SIZE * 4>(&to[t][row], (const float *)from + at, inside ? SIZE * 4 : 0);
-        else
-            to[t][row] = inside ? dtype_load(from, DTYPE, at) : 0.0f;
+    if (WIDE) { /* cost only: a thread keeps to one word, whose address it knows */
+        const int WORDS = COUNT / 4, word = (int)threadIdx.x % WORDS;
+        const int t = (int)threadIdx.x / WORDS;
+        const bool inside = word * 4 < count;
+        const int64_t at = axes.origin + t * axes.step + (inside ? word * 4 : 0);
+#pragma unroll
+        for (int along = 0; along < TIME; along += THREADS / WORDS) {
+            const int64_t here = at + along * axes.step;
+            const bool there = inside && t + along < steps;
+            float *const place = &to[t + along][word * 4];
+            if (DTYPE == DTYPE_F32)
+                copy_async<16>(place, (const float *)from + here, there ? 16 : 0);
+            else
+                *(float4 *)place =
+                    there ? scalar_load4<DTYPE>(from, here) : make_float4(0, 0, 0, 0);
+        }
+        return;
     }
+    scalar_each<COUNT, TIME, THREADS>((int)threadIdx.x, last, [&](int i, int t) {
+        const bool inside = i < count && t < steps;
+        const int64_t at = inside ? axes.origin + i * axes.next + t * axes.step : axes.origin;
+        if (DTYPE == DTYPE_F32)
+            copy_async<4>(&to[t][i], (const float *)from + at, inside ? 4 : 0);
+        else
+            to[t][i] = inside ? dtype_load(from, DTYPE, at) : 0.0f;
+    });
 }
 
 /* Starts to fill the tile with steps `first` and on. WIDE: rows and states are neighbours, in
- * whole words of 16 bytes. */
+ * whole words of four. */
 template <enum dtype DTYPE, bool WIDE, bool OUT, typename Tile>
 static inline __device__ void scalar_load(const struct selscan_call *call,
                                           const struct scalar_block *k, int64_t first, Tile *tile)
@@ -108,36 +171,45 @@ static inline __device__ void scalar_load(const struct selscan_call *call,
             tile->C, call->tensor[SELSCAN_C], states, last, state, steps);
 }
 
-/* u and delta of the warp's rows become what the walk wants, from step `first` on. Each lane keeps
- * to one word of rows, and adds delta' of what it has seen to `total`. */
-template <typename Tile>
-static inline __device__ void scalar_prepare(const struct selscan *p, const struct scalar_block *k,
-                                             const scalar_rows<Tile> *rows, int64_t first,
-                                             Tile *tile, float total[4])
+/* expm1(v) to 3 ulp, or to 2^-23 where that is more. */
+static inline __device__ float scalar_expm1(float v)
+{
+    float series = fmaf(fmaf(v, 1.0f / 720, 1.0f / 120), v, 1.0f / 24);
+    series = fmaf(fmaf(series, v, 1.0f / 6), v, 0.5f);
+    series = fmaf(series, v * v, v);
+    const float other = ex2(v * 1.44269504f) - 1.0f;
+    return fabsf(v) < 0.25f ? series : other;
+}
+
+/* u and delta of the warp's rows become what the walk wants, in `steps` steps. Each lane keeps to
+ * one word of rows, and adds delta' of what it has seen to `total`. Where delta' is delta, PLAIN,
+ * it is zero beyond the steps as it is. */
+template <bool PLAIN, bool OUT, typename Tile>
+static inline __device__ void scalar_prepare(const scalar_rows<Tile> *rows, bool softened,
+                                             int64_t steps, Tile *tile, float total[4])
 {
     const int WORDS = Tile::WARP_ROWS / 4, lane = (int)threadIdx.x % 32;
     const int row = (int)threadIdx.x / 32 * Tile::WARP_ROWS + lane % WORDS * 4;
     const float4 A4 = *(const float4 *)&rows->A[row], bias4 = *(const float4 *)&rows->bias[row];
     const float A[4] = {A4.x, A4.y, A4.z, A4.w};
     const float bias[4] = {bias4.x, bias4.y, bias4.z, bias4.w};
-    const bool softened = p->softplus;
 #pragma unroll 2
     for (int t = lane / WORDS; t < Tile::TIME; t += 32 / WORDS) {
-        const bool there = first + t < k->end;
         const float4 u4 = *(const float4 *)&tile->x[t][row];
         const float4 raw4 = *(const float4 *)&tile->d[t][row];
         const float u[4] = {u4.x, u4.y, u4.z, u4.w}, raw[4] = {raw4.x, raw4.y, raw4.z, raw4.w};
         float x[4], d[4];
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            float delta = raw[i] + bias[i];
-            if (softened)
-                delta = softplus(delta);
-            delta = there ? delta : 0.0f;
-            const struct decay a = decay_ex2(delta * A[i]);
+            float delta = raw[i];
+            if (!PLAIN) {
+                delta += bias[i];
+                delta = t >= steps ? 0.0f : softened ? softplus(delta) : delta;
+            }
             x[i] = delta * u[i];
-            d[i] = a.whole > 0 ? a.rest : a.rest - 1.0f;
-            total[i] += delta;
+            d[i] = scalar_expm1(delta * A[i]);
+            if (!OUT) /* cost only: nobody asks */
+                total[i] += delta;
         }
         *(float4 *)&tile->x[t][row] = make_float4(x[0], x[1], x[2], x[3]);
         *(float4 *)&tile->d[t][row] = make_float4(d[0], d[1], d[2], d[3]);
@@ -167,8 +239,7 @@ static inline __device__ float scalar_sum(const float part[4])
     for (int i = 0; i < 2; i++)
         pair[i] = (upper ? part[i + 2] : part[i]) +
                   __shfl_xor_sync(0xffffffffu, upper ? part[i] : part[i + 2], 2);
-    return (odd ? pair[1] : pair[0]) +
-           __shfl_xor_sync(0xffffffffu, odd ? pair[0] : pair[1], 1);
+    return (odd ? pair[1] : pair[0]) + __shfl_xor_sync(0xffffffffu, odd ? pair[0] : pair[1], 1);
 }
 
 /* Walks the thread's states through the tile: h = x*B + (h + d*h), rounded twice; with OUT, leaves
@@ -177,7 +248,7 @@ template <bool OUT, typename Tile>
 static inline __device__ void scalar_walk(Tile *tile, float h[Tile::CHANNELS][Tile::STATES])
 {
     const int lane = (int)threadIdx.x % Tile::LANES, row = scalar_row<Tile>(0);
-#pragma unroll 1
+#pragma unroll 2
     for (int t = 0; t < Tile::TIME; t++) {
         float x[Tile::CHANNELS], d[Tile::CHANNELS], y[Tile::CHANNELS];
 #pragma unroll
@@ -188,9 +259,6 @@ static inline __device__ void scalar_walk(Tile *tile, float h[Tile::CHANNELS][Ti
             x[q * 4] = x4.x, x[q * 4 + 1] = x4.y, x[q * 4 + 2] = x4.z, x[q * 4 + 3] = x4.w;
             d[q * 4] = d4.x, d[q * 4 + 1] = d4.y, d[q * 4 + 2] = d4.z, d[q * 4 + 3] = d4.w;
         }
-#pragma unroll
-        for (int c = 0; c < Tile::CHANNELS; c++)
-            y[c] = 0;
 #pragma unroll
         for (int w = 0; w < Tile::STATE_QUADS; w++) {
             const int at = (w * Tile::LANES + lane) * 4;
@@ -204,7 +272,7 @@ static inline __device__ void scalar_walk(Tile *tile, float h[Tile::CHANNELS][Ti
                     float *const state = &h[c][w * 4 + j];
                     *state = fmaf(x[c], B[j], fmaf(d[c], *state, *state));
                     if (OUT)
-                        y[c] = fmaf(C[j], *state, y[c]);
+                        y[c] = w || j ? fmaf(C[j], *state, y[c]) : C[j] * *state;
                 }
         }
 #pragma unroll
@@ -214,27 +282,35 @@ static inline __device__ void scalar_walk(Tile *tile, float h[Tile::CHANNELS][Ti
 }
 
 /* Writes out of the warp's rows, from step `first` on. */
-template <enum dtype DTYPE, typename Tile>
+template <enum dtype DTYPE, bool WIDE, typename Tile>
 static inline __device__ void scalar_store(const struct selscan_call *call,
                                            const struct scalar_block *k, int64_t first,
                                            const Tile *tile)
 {
     const struct selscan *p = &call->p;
-    const bool last = (int)p->layout == CHANNEL_LAST; /* cost only: neighbours in memory */
-    const int WARP_ROWS = Tile::WARP_ROWS, lane = (int)threadIdx.x % 32;
-    const int begin = (int)threadIdx.x / 32 * WARP_ROWS;
+    const bool last = WIDE || (int)p->layout == CHANNEL_LAST; /* cost only: neighbours in memory */
+    const bool plain = !p->skip && !p->gate; /* cost only: else it is more than y */
+    const int SIZE = WIDE ? 4 : 1, lane = (int)threadIdx.x % 32;
+    const int begin = (int)threadIdx.x / 32 * Tile::WARP_ROWS;
     const int64_t left = k->end - first;
     const struct scalar_axes axes = scalar_row_axes(p, k, first);
-#pragma unroll 4
-    for (int i = lane; i < WARP_ROWS * Tile::TIME; i += 32) {
-        const int row = begin + (last ? i % WARP_ROWS : i / Tile::TIME);
-        const int t = last ? i / WARP_ROWS : i % Tile::TIME;
+    void *const out = call->tensor[SELSCAN_OUT];
+    scalar_each<Tile::WARP_ROWS / SIZE, Tile::TIME, 32>(lane, last, [&](int i, int t) {
+        const int row = begin + i * SIZE;
         if (row >= k->rows || t >= left)
-            continue;
+            return;
         const int64_t at = axes.origin + row * axes.next + t * axes.step;
-        const float u = p->skip ? dtype_load(call->tensor[SELSCAN_U], DTYPE, at) : 0;
-        selscan_finish(call, DTYPE, k->channel + row, at, u, tile->x[t][row]);
-    }
+        if (plain && WIDE)
+            scalar_store4<DTYPE>(out, at, *(const float4 *)&tile->x[t][row]);
+        else if (plain)
+            dtype_store(out, DTYPE, at, tile->x[t][row]);
+        else
+#pragma unroll
+            for (int j = 0; j < SIZE; j++) {
+                const float u = p->skip ? dtype_load(call->tensor[SELSCAN_U], DTYPE, at + j) : 0;
+                selscan_finish(call, DTYPE, k->channel + row + j, at + j, u, tile->x[t][row + j]);
+            }
+    });
 }
 
 #endif

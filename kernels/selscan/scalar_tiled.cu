@@ -2,30 +2,28 @@
  *
  * Computes   out and final of reference/selscan.h, in fp32.
  * Accepts    a = scalar, state <= 64; every other option.
- * Layout     block = 2 warps and 128 channels of one batch and group, a thread with 8 channels of
- *            16 states (scalar_tile.cuh), walking tiles of 8 steps; where those are too few to fill
- *            a GPU, 1 warp and 32 channels, 4 of 16 states a thread, tiles of 16 steps, and time
- *            cut into chunks. Workspace: the state after each chunk but the last, (chunks - 1,
- *            batch, channels, state).
- * Algorithm  A tile is fetched while the one before it is walked; u and delta turn into delta'*u
- *            and expm1(delta'*A) once for all states. Chunks: three passes, as in selscan/chunked.
- * Cost       bytes: B and C once for 128 channels, else selscan's; chunks add delta, u and B once
- *            more. 3 multiply-adds a step and state, and 1 in 10 instructions beside them.
- * Error      f32 1e-6 at worst. d = expm1(delta'*A) is added, h + d*h: a decay that leaves next to
- *            nothing leaves 6e-8 of the state before too. Where that one is an initial state, of
- *            which no output tells, the first step takes its decay in two parts.
- * Source     written from the definition; chunks: Blelloch, CMU-CS-90-190, section 1.3.
+ * Layout     block = 2 warps and 64 channels of one batch and group, a thread with 4 channels of 16
+ *            states (scalar_tile.cuh), walking tiles of 16 steps; where those are too few to fill a
+ *            GPU, 1 warp and 32 channels, and time cut into chunks. Workspace: the state after each
+ * chunk but the last, (chunks - 1, batch, channels, state). Algorithm  A tile is fetched while the
+ * one before it is walked; u and delta turn into delta'*u and expm1(delta'*A) once for all states.
+ * Chunks: three passes, as in selscan/chunked. Cost       bytes: B and C once for 64 channels, else
+ * selscan's; chunks add delta, u and B once more. 3 multiply-adds a step and state, and 1 in 10
+ * instructions beside them. Error      f32 1e-6 at worst. d = expm1(delta'*A) is added, h + d*h: a
+ * decay that leaves next to nothing leaves 6e-8 of the state before too. Where that one is an
+ * initial state, of which no output tells, the first step takes its decay in two parts. Source
+ * written from the definition; chunks: Blelloch, CMU-CS-90-190, section 1.3.
  */
 #include "chunked.h"
 #include "scalar_tile.cuh"
 
 #ifndef SCALAR_WIDE_SHAPE
-#define SCALAR_WIDE_SHAPE 2, 2, 4, 8
-#define SCALAR_WIDE_BLOCKS 5
+#define SCALAR_WIDE_SHAPE  2, 1, 4, 16
+#define SCALAR_WIDE_BLOCKS 6
 #endif
 #ifndef SCALAR_SHORT_SHAPE
-#define SCALAR_SHORT_SHAPE 1, 1, 4, 16
-#define SCALAR_SHORT_BLOCKS 12
+#define SCALAR_SHORT_SHAPE  1, 1, 4, 16
+#define SCALAR_SHORT_BLOCKS 8
 #endif
 typedef scalar_tile<SCALAR_WIDE_SHAPE> wide_tile;
 typedef scalar_tile<SCALAR_SHORT_SHAPE> short_tile;
@@ -96,8 +94,7 @@ static inline __device__ void load_rows(const struct selscan_call *call,
     const float *bias = (const float *)call->tensor[SELSCAN_DELTA_BIAS];
     for (int row = (int)threadIdx.x; row < Tile::ROWS; row += Tile::THREADS) {
         const bool inside = row < k->rows;
-        rows->A[row] =
-            inside ? ((const float *)call->tensor[SELSCAN_A])[k->channel + row] : 0.0f;
+        rows->A[row] = inside ? ((const float *)call->tensor[SELSCAN_A])[k->channel + row] : 0.0f;
         rows->bias[row] = inside && call->p.bias ? bias[k->channel + row] : 0.0f;
     }
 }
@@ -164,7 +161,10 @@ static __global__ void __launch_bounds__(Tile::THREADS, BLOCKS)
         copy_async_commit();
         copy_async_wait<1>();
         __syncthreads(); /* the tile is whole */
-        scalar_prepare(&call.p, &k, &s->rows, first, tile, total);
+        if (call.p.softplus || call.p.bias)
+            scalar_prepare<false, OUT>(&s->rows, call.p.softplus, k.end - first, tile, total);
+        else
+            scalar_prepare<true, OUT>(&s->rows, false, k.end - first, tile, total);
         __syncwarp(); /* the warp's rows are prepared */
         if (first == k.first) {
             begin<OUT, DTYPE>(&call, &w, &k, tile, h);
@@ -173,7 +173,7 @@ static __global__ void __launch_bounds__(Tile::THREADS, BLOCKS)
         scalar_walk<OUT>(tile, h);
         __syncwarp(); /* the warp's y are whole */
         if (OUT)      /* cost only: the other pass writes them again */
-            scalar_store<DTYPE>(&call, &k, first, tile);
+            scalar_store<DTYPE, WIDE>(&call, &k, first, tile);
         __syncthreads(); /* the tile is read before it is filled again */
     }
     if (!OUT)
@@ -202,7 +202,8 @@ static bool fills(const struct selscan *p)
 /* The chunks of a problem: one where the rows alone fill a GPU. */
 static struct chunked chunks_of(const struct selscan *p, void *memory)
 {
-    return chunked_carve(p, fills(p) ? (int64_t)WORK_ITEMS : row_blocks_of(p, short_tile::ROWS), memory);
+    return chunked_carve(p, fills(p) ? (int64_t)WORK_ITEMS : row_blocks_of(p, short_tile::ROWS),
+                         memory);
 }
 
 template <typename Tile, int BLOCKS, enum dtype DTYPE, bool WIDE>
@@ -230,18 +231,24 @@ static int run_shape(const struct selscan_call &call, const struct chunked &w, v
                : run_passes<short_tile, SCALAR_SHORT_BLOCKS, DTYPE, WIDE>(call, w, stream);
 }
 
-static bool aligned(const void *pointer)
-{
-    return (uintptr_t)pointer % 16 == 0;
-}
-
-/* Whether channels and states are neighbours in memory, in whole words of 16 bytes. */
+/* Whether channels and states are neighbours in memory, in whole words of four. */
 static bool in_words(const struct selscan_call &call)
 {
+    static const enum selscan_tensor tensor[] = {SELSCAN_U, SELSCAN_DELTA, SELSCAN_B, SELSCAN_C,
+                                                 SELSCAN_OUT};
     const struct selscan *p = &call.p;
-    return p->layout == CHANNEL_LAST && p->channels / p->groups % 4 == 0 && p->state % 4 == 0 &&
-           aligned(call.tensor[SELSCAN_U]) && aligned(call.tensor[SELSCAN_DELTA]) &&
-           aligned(call.tensor[SELSCAN_B]) && aligned(call.tensor[SELSCAN_C]);
+    const uintptr_t word = 4 * dtype_size((enum dtype)p->dtype);
+    bool whole = p->layout == CHANNEL_LAST && p->channels / p->groups % 4 == 0 && p->state % 4 == 0;
+    for (enum selscan_tensor t : tensor)
+        whole &= (uintptr_t)call.tensor[t] % word == 0;
+    return whole;
+}
+
+template <enum dtype DTYPE>
+static int run_dtype(const struct selscan_call &call, const struct chunked &w, void *stream)
+{
+    return in_words(call) ? run_shape<DTYPE, true>(call, w, stream)
+                          : run_shape<DTYPE, false>(call, w, stream);
 }
 
 static const char *accepts(const void *problem)
@@ -265,12 +272,11 @@ static int run(const void *problem, void *const tensor[], void *memory, void *st
     const struct chunked w = chunks_of(&call.p, memory);
     switch ((enum dtype)call.p.dtype) {
     case DTYPE_F32:
-        return in_words(call) ? run_shape<DTYPE_F32, true>(call, w, stream)
-                              : run_shape<DTYPE_F32, false>(call, w, stream);
+        return run_dtype<DTYPE_F32>(call, w, stream);
     case DTYPE_BF16:
-        return run_shape<DTYPE_BF16, false>(call, w, stream);
+        return run_dtype<DTYPE_BF16>(call, w, stream);
     case DTYPE_F16:
-        return run_shape<DTYPE_F16, false>(call, w, stream);
+        return run_dtype<DTYPE_F16>(call, w, stream);
     }
     return cudaErrorInvalidValue;
 }
