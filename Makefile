@@ -125,7 +125,7 @@ test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criteri
 	harness/quietly.sh $(BUILD)/ssmbench verify quick edge --backend cpu
 	$(MAKE) sanitize
 	$(MAKE) race
-	$(MAKE) mutants EVERY=24
+	$(MAKE) mutants EVERY=72
 	SSMBENCH=$(BUILD)/ssmbench $(BUILD)/tests
 
 sanitize: ## verify on cpu and simt under AddressSanitizer and UBSan

@@ -14,13 +14,6 @@
 
 enum { THREADS = 256, RANGES = 3 };
 
-#define RETURN_IF_ERROR(call)                                                                      \
-    do {                                                                                           \
-        const int error_ = (int)(call);                                                            \
-        if (error_)                                                                                \
-            return error_;                                                                         \
-    } while (0)
-
 static __global__ void probe(void)
 {
 }

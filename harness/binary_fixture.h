@@ -49,4 +49,21 @@ static inline void assert_says(const char *sentence)
     cr_assert(ne(ptr, strstr(text, sentence), NULL), "expected '%s', got: %s", sentence, text);
 }
 
+/* Arguments that are not right, the exit status, and what is said. */
+struct refusal {
+    const char *arguments;
+    int status;
+    const char *sentence;
+};
+
+/* Each of them, behind VERB, which may be empty. */
+static inline void assert_refusals(const char *verb, const struct refusal refusals[], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        ssmbench("%s %s", verb, refusals[i].arguments);
+        cr_assert(eq(int, status, refusals[i].status), "%s: %s", refusals[i].arguments, text);
+        assert_says(refusals[i].sentence);
+    }
+}
+
 #endif

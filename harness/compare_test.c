@@ -52,11 +52,7 @@ Test(compare, a_variant_is_not_slower_than_itself)
     cr_assert(eq(int, status, 0), "%s", text);
 }
 
-static const struct refusal {
-    const char *arguments;
-    int status;
-    const char *sentence;
-} REFUSALS[] = {
+static const struct refusal REFUSALS[] = {
     {"", 2, "compare: expected two variants, then suites, or two .jsonl files"},
     {"selscan/simd", 2, "compare: expected two variants"},
     {"a.jsonl b.jsonl c.jsonl", 2, "compare: expected two variants"},
@@ -74,11 +70,7 @@ static const struct refusal {
 
 Test(compare, says_what_is_not_right)
 {
-    for (size_t i = 0; i < sizeof REFUSALS / sizeof *REFUSALS; i++) {
-        ssmbench("compare %s", REFUSALS[i].arguments);
-        cr_assert(eq(int, status, REFUSALS[i].status), "%s: %s", REFUSALS[i].arguments, text);
-        assert_says(REFUSALS[i].sentence);
-    }
+    assert_refusals("compare", REFUSALS, sizeof REFUSALS / sizeof *REFUSALS);
 }
 
 /* A row with these times, on that machine. */

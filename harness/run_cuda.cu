@@ -11,13 +11,6 @@
 
 enum { FLUSH_TIMES = 2, HOLD_MS = 10, CLOCK_NS = 20000, FLOOR_ROUNDS = 31 };
 
-#define RETURN_IF_ERROR(call)                                                                      \
-    do {                                                                                           \
-        const int error_ = (int)(call);                                                            \
-        if (error_)                                                                                \
-            return error_;                                                                         \
-    } while (0)
-
 /* In memory of the host's that the GPU sees. */
 struct hold {
     unsigned released;   /* the ticket of the latest run that is queued */
@@ -27,6 +20,7 @@ struct hold {
 
 static struct hold *hold;
 static unsigned ticket;
+static bool held; /* the latest cuda_run() */
 static cudaEvent_t start, stop;
 
 static inline __device__ uint64_t timer_ns(void)
@@ -103,12 +97,12 @@ static int flush_cache(void)
 /* Between the events on `stream`, which waits until they and `queue()` have been called, if those
  * fit into the queue. */
 template <typename Queue>
-static int between_events(cudaStream_t stream, bool held, Queue queue, double *time_ms)
+static int between_events(cudaStream_t stream, bool holds, Queue queue, double *time_ms)
 {
     float elapsed_ms = 0;
     *time_ms = 0;
     ticket++;
-    if (!held)
+    if (!holds)
         *(volatile unsigned *)&hold->released = ticket;
     hold_stream<<<1, 1, 0, stream>>>(hold, ticket, HOLD_MS * (uint64_t)1000000);
     int error = cudaGetLastError();
@@ -145,8 +139,9 @@ int cuda_run(const struct launch *launch, bool cold, double *time_ms)
     RETURN_IF_ERROR(prepare());
     if (cold)
         RETURN_IF_ERROR(flush_cache());
+    held = fits_queue(launch, false);
     RETURN_IF_ERROR(between_events(
-        0, fits_queue(launch, false), [=] { return queue_run(launch, 0); }, time_ms));
+        0, held, [=] { return queue_run(launch, 0); }, time_ms));
     fits_queue(launch, hold->expired == ticket);
     return cudaDeviceSynchronize();
 }
@@ -159,7 +154,7 @@ int cuda_spin(int64_t ticks, void *stream)
 void cuda_latest(struct latest *latest)
 {
     latest->clock_mhz = hold->ns ? (double)hold->cycles / (double)hold->ns * 1e3 : 0;
-    latest->queued = hold->expired != ticket;
+    latest->queued = held && hold->expired != ticket;
 }
 
 /* `count` runs as one graph. */

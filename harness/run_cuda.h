@@ -4,6 +4,13 @@
 
 #include "backend.h"
 
+#define RETURN_IF_ERROR(call)                                                                      \
+    do {                                                                                           \
+        const int error_ = (int)(call);                                                            \
+        if (error_)                                                                                \
+            return error_;                                                                         \
+    } while (0)
+
 int cuda_run(const struct launch *launch, bool cold, double *time_ms);
 int cuda_spin(int64_t ticks, void *stream);
 void cuda_latest(struct latest *latest);

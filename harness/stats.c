@@ -11,6 +11,25 @@ static int compare(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+/* A copy in ascending order. */
+static double *in_order(const double sample[], int count)
+{
+    double *sorted = must_allocate((size_t)count, sizeof *sorted);
+    memcpy(sorted, sample, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, compare);
+    return sorted;
+}
+
+double smallest_step(const double sample[], int count)
+{
+    double least = INFINITY, *const sorted = in_order(sample, count);
+    for (int i = 1; i < count; i++)
+        if (sorted[i] > sorted[i - 1])
+            least = fmin(least, sorted[i] - sorted[i - 1]);
+    free(sorted);
+    return isinf(least) ? 0 : least;
+}
+
 double quantile(const double sorted[], int count, double q)
 {
     const double at = q * (count - 1);
@@ -58,9 +77,7 @@ struct summary summarise_at(const double sample[], int count, double alpha)
         s.min = s.q1 = s.median = s.q3 = s.max = NAN;
         return s;
     }
-    double *sorted = must_allocate((size_t)count, sizeof *sorted);
-    memcpy(sorted, sample, (size_t)count * sizeof *sorted);
-    qsort(sorted, (size_t)count, sizeof *sorted, compare);
+    double *const sorted = in_order(sample, count);
     s.min = sorted[0];
     s.q1 = quantile(sorted, count, 0.25);
     s.median = quantile(sorted, count, 0.5);

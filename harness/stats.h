@@ -28,6 +28,9 @@ int median_interval_at(int count, double alpha, int *low, int *high);
  * Pearson, 1934). */
 void rate_interval(int hits, int count, double *low, double *high);
 
+/* The least difference between samples that differ; 0 when all are the same. */
+double smallest_step(const double sample[], int count);
+
 /* All order statistics; `sample` is left as it is. */
 struct summary summarise(const double sample[], int count);
 

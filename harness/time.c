@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 enum { WINDOWS = 5, FIRST_LOOK = 30, LEAST = 3, MOST = 7680, SPOTS = 3 };
@@ -115,25 +114,6 @@ static int sample(const struct backend *backend, const struct launch *launch, do
     return 0;
 }
 
-static int compare_numbers(const void *a, const void *b)
-{
-    const double one = *(const double *)a, other = *(const double *)b;
-    return (one > other) - (one < other);
-}
-
-/* The smallest step between samples; 0 when all are the same. */
-static double grain(const double sample[], int count)
-{
-    double least = INFINITY, *const sorted = must_allocate((size_t)count, sizeof *sorted);
-    memcpy(sorted, sample, (size_t)count * sizeof *sorted);
-    qsort(sorted, (size_t)count, sizeof *sorted, compare_numbers);
-    for (int i = 1; i < count; i++)
-        if (sorted[i] > sorted[i - 1])
-            least = fmin(least, sorted[i] - sorted[i - 1]);
-    free(sorted);
-    return isinf(least) ? 0 : least;
-}
-
 int time_launch(const struct backend *backend, const struct launch *launch, double limit_s,
                 const struct spot_check *spot, const volatile sig_atomic_t *interrupted,
                 struct timing *timing)
@@ -151,7 +131,7 @@ int time_launch(const struct backend *backend, const struct launch *launch, doub
         return error;
     }
     const int count = timing->summary.count;
-    timing->tick_ms = grain(timing->sample_ms, count);
+    timing->tick_ms = smallest_step(timing->sample_ms, count);
     timing->median_mhz = summarise(timing->clock_mhz, count).median;
     for (int i = 0; i < count; i++)
         timing->slow += timing->clock_mhz[i] < SLOW * timing->median_mhz;

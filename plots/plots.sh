@@ -52,6 +52,16 @@ draw() {
     fi
 }
 
+# draw_own PLOT MISSING: the pictures that PLOT.awk finds in PLOT.csv, or what they lack.
+draw_own() {
+    awk -f "$plots/csv.awk" -f "$plots/$1.awk" -v folder="$data" -v pictures="$pictures" \
+        "$data/$1.csv" > "$data/$1-ids"
+    [ -s "$data/$1-ids" ] || echo "plots: $machine/$1: $2"
+    while read -r id; do
+        draw "$1" "$id" "$1-$id" 1 ""
+    done < "$data/$1-ids"
+}
+
 for csv; do
     data=$(dirname "$csv")
     machine=$(basename "$data")
@@ -81,18 +91,7 @@ for csv; do
         draw roofline "$id" "roofline-$id" 1 ""
     done < "$data/roofs"
 
-    awk -f "$plots/csv.awk" -f "$plots/step.awk" -v folder="$data" -v pictures="$pictures" \
-        "$data/step.csv" > "$data/steps"
-    [ -s "$data/steps" ] || echo "plots: $machine/step: no row of the operation step"
-    while read -r id; do
-        draw step "$id" "step-$id" 1 ""
-    done < "$data/steps"
-
-    awk -f "$plots/csv.awk" -f "$plots/selftest.awk" -v folder="$data" -v pictures="$pictures" \
-        "$data/selftest.csv" > "$data/selftests"
-    [ -s "$data/selftests" ] || echo "plots: $machine/selftest: no row of selftest-aa"
-    while read -r id; do
-        draw selftest "$id" "selftest-$id" 1 ""
-    done < "$data/selftests"
+    draw_own step "no row of the operation step"
+    draw_own selftest "no row of selftest-aa"
     echo "plots: $drawn pictures in $pictures"
 done

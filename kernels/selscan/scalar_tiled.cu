@@ -5,14 +5,15 @@
  * Layout     block = 2 warps and 64 channels of one batch and group, a thread with 4 channels of 16
  *            states (scalar_tile.cuh), walking tiles of 16 steps; where those are too few to fill a
  *            GPU, 1 warp and 32 channels, and time cut into chunks. Workspace: the state after each
- * chunk but the last, (chunks - 1, batch, channels, state). Algorithm  A tile is fetched while the
- * one before it is walked; u and delta turn into delta'*u and expm1(delta'*A) once for all states.
- * Chunks: three passes, as in selscan/chunked. Cost       bytes: B and C once for 64 channels, else
- * selscan's; chunks add delta, u and B once more. 3 multiply-adds a step and state, and 1 in 10
- * instructions beside them. Error      f32 1e-6 at worst. d = expm1(delta'*A) is added, h + d*h: a
- * decay that leaves next to nothing leaves 6e-8 of the state before too. Where that one is an
- * initial state, of which no output tells, the first step takes its decay in two parts. Source
- * written from the definition; chunks: Blelloch, CMU-CS-90-190, section 1.3.
+ *            chunk but the last, (chunks - 1, batch, channels, state), and its sum of delta'.
+ * Algorithm  A tile is fetched while the one before it is walked; u and delta turn into delta'*u
+ *            and expm1(delta'*A) once for all states. Chunks: three passes, as in selscan/chunked.
+ * Cost       bytes: B and C once for 64 channels, else selscan's; chunks add delta, u and B once
+ *            more. 3 multiply-adds a step and state, and 1 in 6 instructions beside them.
+ * Error      f32 1.5e-6 at worst. d = expm1(delta'*A) is added, h + d*h: a decay that leaves next
+ *            to nothing leaves 6e-8 of the state before, too. Where that is an initial state, of
+ *            which no output tells, the first step takes its decay in two parts.
+ * Source     written from the definition; chunks: Blelloch, CMU-CS-90-190, section 1.3.
  */
 #include "chunked.h"
 #include "scalar_tile.cuh"
@@ -75,7 +76,7 @@ static inline __device__ void begin(const struct selscan_call *call, const struc
                           ? decay_apply(a, chunked_start(call, w, chunk, k->b * p->channels + d, n))
                           : 0.0f;
         }
-        if (decays)
+        if (decays && threadIdx.x % Tile::LANES == 0) /* one of those that share the row */
             tile->d[0][row] = 0;
     }
 }
