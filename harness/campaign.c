@@ -108,6 +108,8 @@ static void count_row(void *context, int i, const void *from_child)
     c->compared |= report->compared;
     c->difference = fmax(c->difference, report->difference);
     c->count[report->status]++;
+    c->spent_s += report->spent_s;
+    c->timing_s += report->timing_s;
     c->rows++;
     const struct spent spent = {report->prepare_s, report->run_s,
                                 fmax(now_s() - c->row_start_s - report->prepare_s, 0)};
@@ -172,6 +174,12 @@ static int conclude(const struct campaign *c)
         printf("f32 outputs of a variant on two backends differ by %.1e at most\n", c->difference);
     printf("%d passed, %d failed, %d skipped in %.1f s\n", passed, failed, skipped,
            now_s() - c->start_s);
+    if (c->options->bench) {
+        const double wall_s = now_s() - c->begin_s, rest_s = wall_s - c->spent_s;
+        printf("of %.1f s in all %.1f went into timing, %.1f into checks, %.1f (%.1f %%) into the "
+               "rest\n",
+               wall_s, c->timing_s, c->spent_s - c->timing_s, rest_s, 100 * rest_s / wall_s);
+    }
     fflush(stdout);
     if (interrupted)
         return complain(EXIT_INTERRUPTED, "interrupted; the %d finished rows are kept", c->rows);
@@ -277,7 +285,7 @@ static int run(struct campaign *c)
 
 int campaign_run(const struct campaign_options *options)
 {
-    struct campaign c = {.options = options, .results.file = -1};
+    struct campaign c = {.options = options, .results.file = -1, .begin_s = now_s()};
     struct message message;
     interrupt_watch();
     junit_open(&c.junit, options->junit);

@@ -1,4 +1,5 @@
 #include "compare.h"
+#include "draw.h"
 #include "filter.h"
 #include "find.h"
 #include "fit.h"
@@ -103,15 +104,18 @@ int compare_warm_up(const struct backend *backend, const struct launch launch[2]
     return error == -1 ? 0 : error;
 }
 
-/* Takes the times of rounds *done ... rounds-1. A round that was interrupted does not count. */
+/* Takes the times of rounds *done ... rounds-1, A B B A or B A A B by chance: of what recurs every
+ * few runs neither has always the same share. A round that was interrupted does not count. */
 static int take_rounds(const struct backend *backend, const struct launch launch[2],
                        struct round round[], int rounds, int *done)
 {
     for (; *done < rounds && !interrupted; ++*done) {
         struct round *r = &round[*done];
-        double *const time[] = {&r->a1, &r->b1, &r->b2, &r->a2};
+        double *const time[2][2] = {{&r->a1, &r->a2}, {&r->b1, &r->b2}};
+        const int outer = (int)draw(2);
         for (int i = 0; i < 4; i++) {
-            const int error = backend->run(&launch[i == 1 || i == 2], true, time[i]);
+            const int side = i == 0 || i == 3 ? outer : !outer;
+            const int error = backend->run(&launch[side], true, time[side][i / 2]);
             if (error)
                 return error;
         }

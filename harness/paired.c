@@ -29,10 +29,11 @@ struct comparison paired_compare(const struct round rounds[], int count, int com
         b[2 * i] = r->b1;
         b[2 * i + 1] = r->b2;
         ratio[i] = 0.5 * log(r->b1 * r->b2 / (r->a1 * r->a2));
-        self[i] = log(r->a2 / r->a1);
+        if (i % 2)
+            self[i / 2] = 0.5 * log(r->a1 * r->a2 / (r[-1].a1 * r[-1].a2));
     }
     const struct summary s = summarise_at(ratio, count, alpha);
-    const struct summary own = summarise_at(self, count, alpha);
+    const struct summary own = summarise_at(self, count / 2, alpha);
     struct comparison c = {.rounds = count,
                            .a_ms = summarise(a, 2 * count).median,
                            .b_ms = summarise(b, 2 * count).median,

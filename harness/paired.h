@@ -1,4 +1,4 @@
-/* Which of two is faster, from times taken in turns: A B B A, round after round. */
+/* Which of two is faster, from times taken in turns: A B B A or B A A B, round after round. */
 #ifndef SSMBENCH_PAIRED_H
 #define SSMBENCH_PAIRED_H
 
@@ -20,7 +20,7 @@ extern const char *const VERDICT_NAMES[VERDICT_COUNT];
 /* How often a whole table may say FASTER or SLOWER of what is the same. */
 #define PAIRED_ERROR_RATE 0.05
 
-/* The times of one round, in ms, in the order in which they were taken. */
+/* The times of one round, in ms: a1 was taken before a2, b1 before b2. */
 struct round {
     double a1, b1, b2, a2;
 };
@@ -40,9 +40,9 @@ enum verdict paired_verdict(double low, double high, double band);
 /* Compares from the rounds. The interval of the median ratio is that of the sign test, exact
  * whatever the distribution of times; a drift that is even over a round cancels. Its probability is
  * 1 - PAIRED_ERROR_RATE / comparisons, so that of a table of as many comparisons of equal things 95
- * % have no verdict but SAME or UNRESOLVED. The band comes from the ratios a2 / a1: their interval
- * holds what a thing differs from itself by in these very rounds. With too few rounds for an
- * interval the verdict is UNRESOLVED. */
+ * % have no verdict but SAME or UNRESOLVED. The band comes from A by A, of each two rounds on end:
+ * the interval of their ratios holds what a thing differs from itself by in these very rounds. With
+ * too few rounds for an interval the verdict is UNRESOLVED. */
 struct comparison paired_compare(const struct round rounds[], int count, int comparisons);
 
 #endif

@@ -89,6 +89,8 @@ void perform_tell(struct campaign *c, const struct row *row, const struct outcom
         complain(EXIT_BAD_INPUT, "%s", message.text);
     report->run_s = outcome->run_s;
     report->prepare_s = outcome->prepare_s;
+    report->spent_s = outcome->spent_s;
+    report->timing_s = outcome->timed ? outcome->timing.spent_s : 0;
     report->detail =
         row_line(row->item, row->entry, outcome, json, report->line, sizeof report->line);
     json_decref(json);

@@ -25,9 +25,9 @@ struct row {
 struct report {
     enum status status;
     bool lacks_memory, write_failed, compared;
-    double difference, run_s, s_per_flop, prepare_s; /* 0 where there are none */
-    int detail;                                      /* where in the line it begins */
-    char line[REPORT_SIZE - 64];                     /* that is printed */
+    double difference, run_s, s_per_flop, prepare_s, spent_s, timing_s; /* 0 where there are none */
+    int detail;                  /* where in the line it begins */
+    char line[REPORT_SIZE - 80]; /* that is printed */
 };
 static_assert(sizeof(struct report) <= REPORT_SIZE, "a report fits");
 
@@ -42,8 +42,9 @@ struct campaign {
     struct prepared prepared;
     bool is_prepared;
     struct row *row;
-    struct forecast forecast; /* of `row` */
-    double start_s, row_start_s, row_limit_s;
+    struct forecast forecast;                          /* of `row` */
+    double begin_s, start_s, row_start_s, row_limit_s; /* begin: of the command, start: of rows */
+    double spent_s, timing_s;                          /* of all rows, on what they ask for */
     int count[STATUS_COUNT], rows, rows_all, verified_only;
     int kept;          /* of `rows`: those that the file had before */
     double difference; /* the largest between two backends of a variant */

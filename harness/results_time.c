@@ -29,6 +29,7 @@ json_t *results_time(const struct timing *timing)
         json_object_set_new(time, "fed", json_integer(timing->fed));
     }
     json_object_set_new(time, "looked_at", json_integer(timing->looked_at));
+    json_object_set_new(time, "spent_s", results_json(timing->spent_s));
     results_set_known(time, "warm_ms", aside->warm_ms);
     results_set_known(time, "batch_ms", aside->batch_ms);
     results_set_known(time, "graph_ms", aside->graph_ms);

@@ -6,10 +6,12 @@
  * of its multiprocessor, cycles over time, from one tick of the GPU's timer to another.
  */
 #include "../kernels/device/launch.cuh"
+#include "draw.h"
 #include "run_cuda.h"
 #include "stats.h"
 
-enum { FLUSH_TIMES = 2, HOLD_MS = 10, CLOCK_NS = 20000, FLOOR_ROUNDS = 31 };
+enum { FLUSH_TIMES = 2, FLUSH_GRAIN = 256, EMPTY_LAUNCHES = 4 };
+enum { HOLD_MS = 10, CLOCK_NS = 20000, FLOOR_ROUNDS = 31 };
 
 /* In memory of the host's that the GPU sees. */
 struct hold {
@@ -78,20 +80,24 @@ static int prepare(void)
     return cudaEventCreate(&stop);
 }
 
-/* L2 gets other lines, none of which persists. */
+/* L2 gets other lines, none of which persists. Where they begin and how many empty launches follow
+ * is drawn: after the same launches each time what the GPU keeps between them recurs every second
+ * or fourth run, by up to 5 % of a short one. */
 static int flush_cache(void)
 {
-    static void *flush;
-    static size_t bytes;
-    static int byte;
+    static char *flush;
+    static int cache;
     if (!flush) {
-        int cache = 0;
         RETURN_IF_ERROR(cudaDeviceGetAttribute(&cache, cudaDevAttrL2CacheSize, 0));
-        bytes = FLUSH_TIMES * (size_t)cache;
-        RETURN_IF_ERROR(cudaMalloc(&flush, bytes));
+        RETURN_IF_ERROR(cudaMalloc(&flush, (FLUSH_TIMES + 1) * (size_t)cache));
     }
     RETURN_IF_ERROR(cudaCtxResetPersistingL2Cache());
-    return cudaMemsetAsync(flush, ++byte & 0xff, bytes, 0);
+    char *const begin = flush + draw((unsigned)cache / FLUSH_GRAIN) * FLUSH_GRAIN;
+    RETURN_IF_ERROR(cudaMemsetAsync(begin, (int)draw(256), FLUSH_TIMES * (size_t)cache, 0));
+    int error = 0;
+    for (unsigned i = draw(EMPTY_LAUNCHES); i > 0 && !error; i--)
+        error = launch(nothing, 1, 1, 0, 0);
+    return error;
 }
 
 /* Between the events on `stream`, which waits until they and `queue()` have been called, if those
@@ -219,12 +225,7 @@ int cuda_floors(struct floors *floors)
         RETURN_IF_ERROR(between_events(
             0, true, [] { return 0; }, &pair_ms[i]));
         RETURN_IF_ERROR(between_events(
-            0, true,
-            [] {
-                nothing<<<1, 1>>>();
-                return (int)cudaGetLastError();
-            },
-            &kernel_ms[i]));
+            0, true, [] { return launch(nothing, 1, 1, 0, 0); }, &kernel_ms[i]));
     }
     if (!(known.kernel_ms > 0))
         known = {summarise(pair_ms, FLOOR_ROUNDS).median,

@@ -67,7 +67,7 @@ static void find_pairs(struct selftest *s)
 /* What comes of a trial. */
 struct result {
     int trial;
-    double slower, obtained; /* by which share, as wanted and as the wait was long */
+    double slower, obtained; /* by which share, as wanted and as the wait adds */
     double duration_s;
     struct comparison comparison;
 };
@@ -135,7 +135,7 @@ static int use(const struct launch launch[2], void *context)
     struct selftest *s = context;
     struct slowed *const slowed = s->now->slowed;
     struct launch both[2];
-    double tick_ms, undelayed_ms;
+    double tick_ms, lost_ms, undelayed_ms;
     for (int side = 0; side < 2; side++) {
         slowed[side] = (struct slowed){s->backend, launch[side], 0};
         both[side] = slowed_launch(&slowed[side]);
@@ -144,17 +144,20 @@ static int use(const struct launch launch[2], void *context)
     if (!error)
         error = slowed_tick_ms(s->backend, &tick_ms);
     if (!error)
+        error = slowed_lost_ms(slowed, tick_ms, &lost_ms);
+    if (!error)
         error = base_ms(s->backend, &both[0], &undelayed_ms);
     for (int i = SLOWERS * s->first; i < SLOWERS * s->end && !error && !interrupted; i++) {
         struct result r = {.trial = i / SLOWERS, .slower = SLOWER[i % SLOWERS]};
         const struct comparison *c = &r.comparison;
         const double start_s = now_s();
-        slowed[1].ticks = wait_ticks(r.slower * undelayed_ms, tick_ms);
+        const double lost = r.slower > 0 ? lost_ms : 0;
+        slowed[1].ticks = wait_ticks(r.slower * undelayed_ms + lost, tick_ms);
         error = compare_launches(s->backend, both, s->rounds, s->pairs, &r.comparison);
         if (error || interrupted)
             break;
         r.duration_s = now_s() - start_s;
-        r.obtained = (double)slowed[1].ticks * tick_ms / c->a_ms;
+        r.obtained = ((double)slowed[1].ticks * tick_ms - lost) / c->a_ms;
         undelayed_ms = c->a_ms; /* of the next one */
         s->alarm[r.trial] |=
             r.slower == 0 && (c->verdict == VERDICT_FASTER || c->verdict == VERDICT_SLOWER);

@@ -19,4 +19,9 @@ struct launch slowed_launch(const struct slowed *slowed);
  * error of a run. */
 int slowed_tick_ms(const struct backend *backend, double *tick_ms);
 
+/* How much of a wait behind the launch does not arrive, whatever its length: on a GPU it begins
+ * while the launch ends. From cold runs in turns with a wait and without, which the two are set to;
+ * 0 when it does not differ from 0. Returns 0 or the error of a run. */
+int slowed_lost_ms(struct slowed slowed[2], double tick_ms, double *lost_ms);
+
 #endif

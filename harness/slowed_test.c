@@ -11,12 +11,13 @@ enum { TICKS_A_MS = 1000 };
 /* A backend whose clock is `clock_ms`; each run has some noise, the same in every test. */
 static double clock_ms;
 static int spins, runs;
+static int64_t lost; /* ticks of each wait that do not arrive */
 
 static int count_spin(int64_t ticks, void *stream)
 {
     (void)stream;
     spins++;
-    clock_ms += (double)ticks / TICKS_A_MS;
+    clock_ms += (double)(ticks > lost ? ticks - lost : 0) / TICKS_A_MS;
     return 0;
 }
 
@@ -75,6 +76,19 @@ Test(slowed, a_tick_is_as_long_as_the_waits_say)
     double tick_ms;
     cr_assert(zero(int, slowed_tick_ms(&counted, &tick_ms)));
     cr_assert(epsilon_eq(dbl, tick_ms, 1.0 / TICKS_A_MS, 1e-12));
+}
+
+Test(slowed, what_is_lost_of_a_wait_is_found)
+{
+    struct slowed slowed[2] = {{&counted, {.variant = &variant}, 0},
+                               {&counted, {.variant = &variant}, 0}};
+    double lost_ms;
+    lost = 0;
+    cr_assert(zero(int, slowed_lost_ms(slowed, 1.0 / TICKS_A_MS, &lost_ms)));
+    cr_assert(zero(dbl, lost_ms));
+    lost = 6;
+    cr_assert(zero(int, slowed_lost_ms(slowed, 1.0 / TICKS_A_MS, &lost_ms)));
+    cr_assert(epsilon_eq(dbl, lost_ms, 6.0 / TICKS_A_MS, 2.0 / TICKS_A_MS));
 }
 
 Test(slowed, an_error_of_the_variant_is_passed_on)

@@ -1,4 +1,5 @@
 #include "time.h"
+#include "draw.h"
 #include "message.h"
 
 #include <math.h>
@@ -57,12 +58,8 @@ static bool settled(const double sample[], int count)
 /* Which of the first samples are checked: one of those that there always are, others at random. */
 static void draw_spots(int spot[SPOTS])
 {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    unsigned short state[3] = {(unsigned short)time.tv_nsec, (unsigned short)(time.tv_nsec >> 16),
-                               (unsigned short)time.tv_sec};
     for (int i = 0; i < SPOTS; i++)
-        spot[i] = (int)(erand48(state) * (i ? FIRST_LOOK : LEAST));
+        spot[i] = (int)draw(i ? FIRST_LOOK : LEAST);
 }
 
 /* One cold run, as sample `count`. */

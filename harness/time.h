@@ -25,6 +25,7 @@ struct timing {
     int slow;               /* samples below 90 % of it */
     int fed;                /* samples that the host still queued when they had begun */
     int looked_at;          /* samples that were checked */
+    double spent_s;         /* on all of it, which the caller sets */
     struct aside aside;
 };
 

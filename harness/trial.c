@@ -261,6 +261,7 @@ static bool measure(struct trial *trial, const void *context)
     const struct operation *op = trial->prepared->item->op;
     struct outcome *o = trial->outcome;
     const struct spot_check spot = {spot_before, spot_after, trial};
+    const double start = now_s();
     int error = time_launch(trial->backend, &trial->launch, sampling->limit_s, &spot,
                             sampling->interrupted, &o->timing);
     if (error < 0)
@@ -269,6 +270,7 @@ static bool measure(struct trial *trial, const void *context)
     if (!error && op->parts)
         error = parts_measure(trial->backend, op, &trial->launch, o->part_runs, o->part_ms,
                               &o->parts_whole_ms);
+    o->timing.spent_s = now_s() - start;
     o->timed =
         trial_works(trial, error, "timed run") && trial_outputs_same(trial, "after the timed runs");
     return true;
