@@ -78,7 +78,7 @@ const struct argp_option SELFTEST_OPTIONS[] = {
 };
 const struct argp_option MERGE_OPTIONS[] = {
     {"out", KEY_OUT, "FILE", 0, "the file to write, which may not be there yet", 0},
-    {"within", KEY_WITHIN, "PERCENT", 0, "that times of one row may differ by; else 1", 0},
+    {"within", KEY_WITHIN, "PERCENT", 0, "that times may differ by, by their median; else 1", 0},
     {0},
 };
 const struct argp_option EXPORT_OPTIONS[] = {
