@@ -191,8 +191,10 @@ static const struct verb {
      "correct; else as for verify. docs/measuring.md says how to read it."},
     {"merge", merge_verb, MERGE_OPTIONS, "A.jsonl B.jsonl...",
      "Joins the files that the parts of a bench or verify --shard have written.\vRefuses files of "
-     "machines or builds that differ, or whose times of the case that all parts time differ by more "
-     "than 1 % by their median, or 3 % for one variant; nothing is written then. Of several rows of a variant and case the "
+     "machines or builds that differ, or whose times of the case that all parts time differ by "
+     "more "
+     "than 1 % by their median, or 3 % for one variant; nothing is written then. Of several rows "
+     "of a variant and case the "
      "last one counts; they come in the order of their suite. Exit status: 0 written, 2 not."},
     {"check", check_verb, NO_OPTIONS, "CASE.safetensors OUTPUTS.safetensors",
      "Compares outputs computed elsewhere with those of an exported case.\vThe first file is what "
