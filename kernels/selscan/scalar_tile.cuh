@@ -32,7 +32,7 @@ struct scalar_tile {
 /* What a block keeps beside its tiles. */
 template <typename Tile>
 struct scalar_rows {
-    float A[Tile::ROWS], bias[Tile::ROWS], total[Tile::ROWS]; /* total: sum of delta' */
+    float A[Tile::ROWS], bias[Tile::ROWS];
 };
 
 /* Where a tile lies in a tensor: element of its first row or state and step, and distances. */
@@ -72,7 +72,7 @@ static inline __device__ void scalar_each(int thread, bool last, Body body)
     const int ACROSS = COUNT < THREADS ? COUNT : THREADS;
     static_assert(THREADS % ACROSS == 0 && COUNT % ACROSS == 0, "threads take whole steps");
     static_assert(THREADS % TIME == 0 || TIME % THREADS == 0, "threads take whole rows");
-    if (last) {
+    if (last) { /* cost only: which thread takes what */
         const int i = thread % ACROSS, t = thread / ACROSS;
 #pragma unroll
         for (int across = 0; across < COUNT; across += ACROSS)

@@ -15,6 +15,8 @@
  *            which no output tells, the first step takes its decay in two parts.
  * Source     written from the definition; chunks: Blelloch, CMU-CS-90-190, section 1.3.
  */
+#include "tile.cuh" /* first: it has a variable of a name that cuda_fp16.h takes */
+
 #include "chunked.h"
 #include "scalar_tile.cuh"
 
@@ -35,15 +37,13 @@ template <typename Tile>
 static inline __device__ struct scalar_block block_of(const struct selscan *p,
                                                       const struct chunked *w, int64_t row_blocks)
 {
-    const int64_t chunk = blockIdx.x / row_blocks, row_block = blockIdx.x % row_blocks;
-    const int64_t channels = p->channels / p->groups;
-    const int64_t blocks = (channels + Tile::ROWS - 1) / Tile::ROWS, pair = row_block / blocks;
-    const int64_t begin = row_block % blocks * Tile::ROWS, left = channels - begin;
+    const int64_t chunk = blockIdx.x / row_blocks;
+    const struct tile_rows rows = tile_rows_of<Tile>(p, blockIdx.x % row_blocks);
     struct scalar_block k;
-    k.b = pair / p->groups;
-    k.group = pair % p->groups;
-    k.channel = k.group * channels + begin;
-    k.rows = (int)(left < Tile::ROWS ? left : Tile::ROWS);
+    k.b = rows.b;
+    k.group = rows.group;
+    k.channel = rows.channel;
+    k.rows = rows.rows;
     k.first = chunk * w->steps;
     k.end = chunked_end(p, w, chunk);
     return k;
@@ -190,27 +190,21 @@ static __global__ void carry(const struct selscan_call call, const struct chunke
         chunked_carry(&call, &w, i / call.p.state, i % call.p.state);
 }
 
-static int64_t row_blocks_of(const struct selscan *p, int rows)
-{
-    return p->batch * p->groups * ((p->channels / p->groups + rows - 1) / rows);
-}
-
 static bool fills(const struct selscan *p)
 {
-    return row_blocks_of(p, wide_tile::ROWS) >= ENOUGH_BLOCKS;
+    return tile_row_blocks(p, wide_tile::ROWS) >= ENOUGH_BLOCKS;
 }
 
-/* The chunks of a problem: one where the rows alone fill a GPU. */
-static struct chunked chunks_of(const struct selscan *p, void *memory)
+/* Row blocks by which time is cut: not at all where the rows alone fill a GPU. */
+static int64_t row_blocks_of(const struct selscan *p)
 {
-    return chunked_carve(p, fills(p) ? (int64_t)WORK_ITEMS : row_blocks_of(p, short_tile::ROWS),
-                         memory);
+    return fills(p) ? (int64_t)WORK_ITEMS : tile_row_blocks(p, short_tile::ROWS);
 }
 
 template <typename Tile, int BLOCKS, enum dtype DTYPE, bool WIDE>
 static int run_passes(const struct selscan_call &call, const struct chunked &w, void *stream)
 {
-    const int64_t blocks = row_blocks_of(&call.p, Tile::ROWS);
+    const int64_t blocks = tile_row_blocks(&call.p, Tile::ROWS);
     int error = 0;
     if (w.chunks > 1)
         error = launch((walk<false, DTYPE, WIDE, BLOCKS, Tile>), blocks * (w.chunks - 1),
@@ -263,14 +257,13 @@ static const char *accepts(const void *problem)
 static size_t workspace(const void *problem)
 {
     const struct selscan *p = (const struct selscan *)problem;
-    const struct chunked w = chunks_of(p, NULL);
-    return (size_t)((w.chunks - 1) * w.rows * (p->state + 1)) * sizeof(float);
+    return chunked_bytes(p, row_blocks_of(p));
 }
 
 static int run(const void *problem, void *const tensor[], void *memory, void *stream)
 {
     const struct selscan_call call = selscan_pack(problem, tensor);
-    const struct chunked w = chunks_of(&call.p, memory);
+    const struct chunked w = chunked_carve(&call.p, row_blocks_of(&call.p), memory);
     switch ((enum dtype)call.p.dtype) {
     case DTYPE_F32:
         return run_dtype<DTYPE_F32>(call, w, stream);
