@@ -10,7 +10,7 @@
 #include "run_cuda.h"
 #include "stats.h"
 
-enum { FLUSH_TIMES = 2, FLUSH_GRAIN = 256, EMPTY_LAUNCHES = 4 };
+enum { FLUSH_TIMES = 2, FLUSH_GRAIN = 256, EMPTY_LAUNCHES = 4, MISFITS = 3 };
 enum { HOLD_MS = 10, CLOCK_NS = 20000, FLOOR_ROUNDS = 31 };
 
 /* In memory of the host's that the GPU sees. */
@@ -126,13 +126,30 @@ static int between_events(cudaStream_t stream, bool holds, Queue queue, double *
     return 0;
 }
 
-/* Whether runs of a launch fit into the queue; until one did not, they do. */
-static bool fits_queue(const struct launch *launch, bool did_not)
+/* The latest launch whose runs did not fit into the queue, and how often on end. */
+static struct launch misfit;
+static int misfits;
+
+static bool is_misfit(const struct launch *launch)
 {
-    static struct launch too_long;
-    if (did_not)
-        too_long = *launch;
-    return too_long.variant != launch->variant || too_long.problem != launch->problem;
+    return misfit.variant == launch->variant && misfit.problem == launch->problem;
+}
+
+/* Whether to hold the stream for a run. The first of a variant may take long to queue because its
+ * code comes to the GPU then, so that only MISFITS on end tell that runs never fit. */
+static bool may_fit(const struct launch *launch)
+{
+    return !is_misfit(launch) || misfits < MISFITS;
+}
+
+static void note_fit(const struct launch *launch, bool fitted)
+{
+    if (fitted && is_misfit(launch))
+        misfits = 0;
+    if (fitted)
+        return;
+    misfits = is_misfit(launch) ? misfits + 1 : 1;
+    misfit = *launch;
 }
 
 static int queue_run(const struct launch *launch, cudaStream_t stream)
@@ -145,10 +162,11 @@ int cuda_run(const struct launch *launch, bool cold, double *time_ms)
     RETURN_IF_ERROR(prepare());
     if (cold)
         RETURN_IF_ERROR(flush_cache());
-    held = fits_queue(launch, false);
+    held = may_fit(launch);
     RETURN_IF_ERROR(between_events(
         0, held, [=] { return queue_run(launch, 0); }, time_ms));
-    fits_queue(launch, hold->expired == ticket);
+    if (held)
+        note_fit(launch, hold->expired != ticket);
     return cudaDeviceSynchronize();
 }
 
@@ -203,7 +221,7 @@ int cuda_batch(const struct launch *launch, int count, bool graph, double *time_
         error = batch_graph(launch, count, time_ms);
     } else {
         error = between_events(
-            0, fits_queue(launch, false),
+            0, may_fit(launch),
             [=] {
                 int queued = 0;
                 for (int i = 0; i < count && !queued; i++)
