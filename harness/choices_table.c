@@ -17,14 +17,6 @@ struct choose_measured *choices_add(struct choices *choices)
     return at < CHOICES_MAX ? &choices->measured[choices->table.count++] : NULL;
 }
 
-int choices_candidate(const struct choices *choices, const char *name)
-{
-    for (int i = 0; i < choices->table.candidates; i++)
-        if (!strcmp(choices->candidate[i], name))
-            return i;
-    return -1;
-}
-
 /* A table without the problems that are skipped, in a copy of the measured ones. */
 static struct choose_table without(const struct choices *choices, const bool *skip,
                                    struct choose_measured *left)
@@ -81,13 +73,13 @@ void choices_write(const struct choices *choices, const char *op)
            candidates);
 }
 
-/* Reads a line "    {{8, 2048, ...}, {1, 2.5, ...}}, ..." or leaves any other one; false when it is
- * of another number of candidates. */
+/* Reads a line "    {{8, 2048, ...}, {1, 2.5, ...}}," and passes over any other; false when there
+ * is no number for each candidate, or no room. */
 static bool read_measured(struct choices *choices, const char *line)
 {
     long long batch, channels, length, depth;
     struct choose_shape shape;
-    int read = 0, at = 0;
+    int read = 0;
     if (sscanf(line, " {{%lld, %lld, %lld, %lld, %d, %d, %d}, {%n", &batch, &channels, &length,
                &depth, &shape.scalar, &shape.channel_last, &shape.half, &read) < 7 ||
         !read)
@@ -100,9 +92,12 @@ static bool read_measured(struct choices *choices, const char *line)
     if (!measured || batch < 1 || channels < 1 || length < 1 || depth < 1)
         return false;
     measured->shape = shape;
-    for (int i = 0; i < choices->table.candidates; i++, read += at)
-        if (at = 0, sscanf(line + read, i ? ", %lf%n" : "%lf%n", &measured->slower[i], &at) < 1)
+    for (int i = 0; i < choices->table.candidates; i++) {
+        int more = 0;
+        if (sscanf(line + read, i ? ", %lf%n" : "%lf%n", &measured->slower[i], &more) < 1)
             return false;
+        read += more;
+    }
     return line[read] == '}';
 }
 

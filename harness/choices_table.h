@@ -18,9 +18,6 @@ struct choices {
 char *choices_add_candidate(struct choices *choices);
 struct choose_measured *choices_add(struct choices *choices);
 
-/* The number of a candidate, or -1. */
-int choices_candidate(const struct choices *choices, const char *name);
-
 /* The candidate that is chosen for a problem, of those that `may` be; -1 for none. Measured
  * problems with `skip` set are as if they were not there; NULL skips none. */
 int choices_pick(const struct choices *choices, const struct choose_shape *shape,

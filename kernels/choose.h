@@ -7,8 +7,7 @@
  * weighs how much either loses. Without the limit a crowd of problems that are far would outvote
  * the few that are near.
  *
- * The choice depends on the problem alone, and is made of additions, products and quotients: the
- * same in every run, on every machine.
+ * The choice depends on the problem alone: it is the same in every run.
  */
 #ifndef SSMBENCH_CHOOSE_H
 #define SSMBENCH_CHOOSE_H

@@ -6,9 +6,9 @@
  * Algorithm  choices.inc says how slow each variant was on measured problems; of those that accept
  *            the problem the one with the least expected slow-down runs it (choose.h), direct where
  *            the table has none. What counts is sizes, layout and type, no other option: the same
- *            problem has the same variant, and so the same bits, on every machine.
- *            There is none on a CPU, where simd is fastest throughout.
- * Cost       that of the variant; choosing takes a microsecond of the host.
+ *            problem has the same variant, and so the same bits, in every run.
+ *            There is none on a CPU, for which no convolution was measured alone.
+ * Cost       that of the variant; choosing takes some 2 microseconds of the host.
  * Error      that of the variant.
  * Source     results/h100, by `make choices`.
  */
