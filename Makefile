@@ -34,6 +34,9 @@ tests     := $(wildcard kernels/*/*_test.c reference/*_test.c reference/*/*_test
 # ssmbench-wrong: the same program with the wrong variants in the place of all others.
 wrong_c   := $(wildcard harness/wrong/*/*.c)
 wrong_cu  := $(wildcard harness/wrong/*/*.cu)
+# Operations with a variant that chooses, and the rows that it goes by.
+choosing  := $(patsubst kernels/%/auto.cu,%,$(wildcard kernels/*/auto.cu))
+measured  := $(patsubst %,results/h100/%.jsonl,conv forward lengths speedup)
 # What a fuzzer needs of the rest, and how it is built: by clang, which brings libFuzzer.
 fuzz_c    := $(filter-out %_test.c harness/fuzz/fuzzer.c,$(wildcard harness/fuzz/*.c))
 fuzzed    := $(fuzz_c) $(addprefix harness/,message.c safetensors.c cases.c keys.c operations.c) $(filter reference/%,$(c_files) $(cc_files))
@@ -70,7 +73,7 @@ export MUTANT_OBJECTS := $(objects)
 
 generated := $(addprefix $(BUILD)/,operations.inc variants.inc sources.inc version.h)
 
-.PHONY: all deps verify bench table plots report profile compare selftest-aa readme record test sanitize race fuzz mutants wrong lint format bundle clean help FORCE
+.PHONY: all deps verify bench table plots report profile compare selftest-aa choices readme record test sanitize race fuzz mutants wrong lint format bundle clean help FORCE
 
 all: $(BUILD)/ssmbench $(if $(SANITIZE)$(RACE),,$(BUILD)/libssmbench.so) ## build build/ssmbench and libssmbench.so: CPU variants, and CUDA ones where nvcc is
 	$(if $(NVCC)$(SANITIZE)$(RACE),,@echo "ssmbench: no nvcc on the PATH: built for the CPU only")
@@ -113,12 +116,18 @@ record: all ## bench SUITE into results/MACHINE/ anew, for a commit, and rewrite
 	$(BUILD)/ssmbench bench $(SUITE) --budget $(BUDGET) --out results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl
 	$(MAKE) readme
 
+choices: all ## rewrite kernels/OP/choices.inc, by which OP/auto chooses, from the rows in results/h100
+	@for op in $(choosing); do \
+	    $(BUILD)/ssmbench choices $$op $(measured) > $(BUILD)/choices && cp $(BUILD)/choices kernels/$$op/choices.inc || exit; \
+	done
+
 readme: all ## rewrite the generated parts of README.md and docs/ from results/
 	harness/generated.sh $(BUILD)/ssmbench README.md $(wildcard docs/*.md)
 
 test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criterion's summary
 	harness/generated.sh --check $(BUILD)/ssmbench README.md $(wildcard docs/*.md)
 	@$(BUILD)/ssmbench table stale $(wildcard results/*/*.jsonl)
+	@for op in $(choosing); do $(BUILD)/ssmbench choices $$op --check kernels/$$op/choices.inc $(measured) || exit; done
 	@plots/plots_test.sh $(BUILD)/ssmbench
 	@plots/report_test.sh $(BUILD)/ssmbench
 	@harness/peers/test.sh $(BUILD)

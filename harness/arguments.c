@@ -33,7 +33,8 @@ enum {
     KEY_LAUNCHES,
     KEY_SHARD,
     KEY_DRY_RUN,
-    KEY_WITHIN
+    KEY_WITHIN,
+    KEY_CHECK
 };
 
 const struct argp_option CAMPAIGN_OPTIONS[] = {
@@ -113,6 +114,10 @@ const struct argp_option TABLE_OPTIONS[] = {
     {"op", KEY_OP, "RE", 0, "only operations that match this extended regular expression", 0},
     {"backend", KEY_BACKEND, "LIST", 0, "of cpu, cuda, simt, with commas; else all", 0},
     {"format", KEY_FORMAT, "FORMAT", 0, "text (the default), md or csv", 0},
+    {0},
+};
+const struct argp_option CHOICES_OPTIONS[] = {
+    {"check", KEY_CHECK, "FILE", 0, "hold the table in FILE against the rows instead", 0},
     {0},
 };
 const struct argp_option LIST_OPTIONS[] = {
@@ -225,6 +230,9 @@ error_t arguments_parse(int key, char *text, struct argp_state *state)
         break;
     case KEY_JSON:
         a->json = true;
+        break;
+    case KEY_CHECK:
+        a->check = text;
         break;
     case KEY_SLUG:
         a->slug = true;

@@ -13,6 +13,7 @@ struct arguments {
     struct campaign_options campaign;
     enum grid_format format;
     const char *tensors, *keys; /* of run */
+    const char *check;          /* of choices: the file to be held against rows */
     bool json, slug;
     const char *tool; /* that profiles: see profile.h */
     int64_t launches;
@@ -25,7 +26,7 @@ struct arguments {
 /* Those that each kind of verb takes. */
 extern const struct argp_option CAMPAIGN_OPTIONS[], COMPARE_OPTIONS[], SELFTEST_OPTIONS[],
     MERGE_OPTIONS[], EXPORT_OPTIONS[], RUN_OPTIONS[], PROFILE_OPTIONS[], TABLE_OPTIONS[],
-    LIST_OPTIONS[], INFO_OPTIONS[], NO_OPTIONS[];
+    CHOICES_OPTIONS[], LIST_OPTIONS[], INFO_OPTIONS[], NO_OPTIONS[];
 
 /* The parser of all of them: its input is a struct arguments. */
 error_t arguments_parse(int key, char *text, struct argp_state *state);

@@ -25,16 +25,18 @@ variants)
     done
     ;;
 sources)
-    # The file, the variants it declares, and the headers below kernels/ that these include, kernel.h
-    # apart, without comments and white space. -MG takes headers that are not installed, such as
-    # CUDA's, for granted.
+    # The file, the headers below kernels/ that it includes, kernel.h apart, and the variants that it
+    # or these declare, without comments and white space. -MG takes headers that are not installed,
+    # such as CUDA's, for granted.
     parts_of() {
-        ${CC:-cc} -x c -MM -MG "$1" | tr -d '\\\n' | cut -d: -f2 | tr -s ' ' '\n' |
-            grep kernels/ | grep -v 'kernels/.*kernel\.h' || echo "$1"
-        sed -n 's/^DECLARE_VARIANT\(_ON\)\{0,1\}(\([a-z0-9_]*\), \([a-z0-9_]*\).*/\2\/\3/p' "$1" |
-            while read -r other; do
-                [ ! -e "kernels/$other.${1##*.}" ] || parts_of "kernels/$other.${1##*.}"
-            done
+        parts=$(${CC:-cc} -x c -MM -MG "$1" | tr -d '\\\n' | cut -d: -f2 | tr -s ' ' '\n' |
+            grep kernels/ | grep -v 'kernels/.*kernel\.h' || echo "$1")
+        echo "$parts"
+        # shellcheck disable=SC2086
+        sed -n 's/^DECLARE_VARIANT\(_ON\)\{0,1\}(\([a-z0-9_]*\), \([a-z0-9_]*\).*/\2\/\3/p' $parts |
+            sort -u | while read -r other; do
+            [ ! -e "kernels/$other.${1##*.}" ] || parts_of "kernels/$other.${1##*.}"
+        done
     }
     for file in "$folder"/*/*.c "$folder"/*/*.cu; do
         case $file in *_test.c) continue ;; esac

@@ -2,6 +2,7 @@
 #include "arguments.h"
 #include "audio_check.h"
 #include "check.h"
+#include "choices.h"
 #include "compare.h"
 #include "compare_files.h"
 #include "export.h"
@@ -110,8 +111,9 @@ static int audio_check_verb(struct arguments *a)
 }
 
 /* The kinds of table. */
-static const char *const TABLES[] = {"speedup",  "roof",    "times", "step",  "error",    "summary",
-                                     "slowdown", "machine", "rows",  "stale", "selftest", NULL};
+static const char *const TABLES[] = {"speedup",  "roof",     "times",   "step", "error",
+                                     "summary",  "slowdown", "machine", "rows", "stale",
+                                     "selftest", "auto",     NULL};
 
 static int table_verb(struct arguments *a)
 {
@@ -129,6 +131,14 @@ static int table_verb(struct arguments *a)
     if (!strcmp(kind, "stale"))
         return table_stale(a->word + 1);
     return table_print(kind, a->word + 1, a->campaign.op, a->campaign.backends, a->format);
+}
+
+static int choices_verb(struct arguments *a)
+{
+    if (a->words < 2)
+        return complain(EXIT_BAD_INPUT,
+                        "choices: expected an operation, then one or more .jsonl files");
+    return choices_print(a->word[0], a->word + 1, a->check);
 }
 
 static const struct verb {
@@ -150,13 +160,20 @@ static const struct verb {
      "Beside a time stands the share of the roof that binds it; a time that no run can have is "
      "IMPOSSIBLE, and a failure. Exit status as for verify."},
     {"table", table_verb, TABLE_OPTIONS,
-     "speedup|roof|times|step|error|summary|slowdown|machine|rows|stale|selftest RESULTS.jsonl...",
+     "speedup|roof|times|step|error|summary|slowdown|machine|rows|stale|selftest|auto "
+     "RESULTS.jsonl...",
      "Prints a table of result rows: times and speedups, the same with the binding roof and its "
      "share, the five times of each side by side, what a training step costs, errors, what passed, "
      "how much slower simt is than "
      "cpu, what the machine was, each row with the command that repeats it, or which rows are "
      "older "
-     "than their variant's sources, or how often compare is right (selftest-aa)."},
+     "than their variant's sources, how often compare is right (selftest-aa), or how much slower "
+     "than the best variant the one is that chooses among them."},
+    {"choices", choices_verb, CHOICES_OPTIONS, "OP RESULTS.jsonl...",
+     "Prints the table by which OP/auto chooses.\vThe C of kernels/OP/choices.inc, made of the "
+     "rows "
+     "of exact variants on cuda. Exit status: 0 all well, 1 the file of --check is no table of "
+     "these rows, 2 bad input, 3 no such row."},
     {"export", export_verb, EXPORT_OPTIONS, "[SUITE...]",
      "Writes a case's inputs and reference outputs.\vA .safetensors file: the inputs by their "
      "names, "

@@ -278,6 +278,8 @@ int table_print(const char *kind, char *const *files, const char *op, const char
         table_machine(rows, format);
     else if (!strcmp(kind, "rows"))
         table_each(rows, format);
+    else if (!strcmp(kind, "auto"))
+        table_auto(rows, format);
     else if (!strcmp(kind, "summary"))
         table_summary(rows, format);
     else if (!strcmp(kind, "step"))

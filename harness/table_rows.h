@@ -67,6 +67,10 @@ void table_slowdown(const json_t *rows, enum grid_format format);
 /* Prints what the rows say of each machine: what differs between them is listed, or its range. */
 void table_machine(const json_t *rows, enum grid_format format);
 
+/* Prints how much slower than the best of the others the variants named auto are, a line a suite.
+ */
+void table_auto(const json_t *rows, enum grid_format format);
+
 /* Prints a line a row: what came out, and the command that repeats it. */
 void table_each(const json_t *rows, enum grid_format format);
 

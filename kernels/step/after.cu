@@ -3,9 +3,10 @@
  * Computes   all outputs of reference/step.h, in fp32.
  * Accepts    what its parts accept.
  * Layout     that of its parts; one host thread starts audio on a stream of its own.
- * Algorithm  audio/pipelined beside a graph of conv1d/channel_last and selscan/chunked forward,
- *            stft_loss/batched, selscan_bwd/chunked and conv1d_bwd/channel_last back; the stream
- *            of the graph then waits for the data. On simt one after another, without a graph.
+ * Algorithm  audio/pipelined beside a graph of conv1d/auto and selscan/auto forward, which choose a
+ *            variant for each path, stft_loss/batched, selscan_bwd/chunked and
+ *            conv1d_bwd/channel_last back; the stream of the graph then waits for the data. On simt
+ *            one after another, without a graph.
  * Cost       that of its parts, and the recording of the graph in each run.
  * Error      that of its parts.
  * Source     composed of what is fastest in results/.
@@ -15,16 +16,16 @@
 #include "events.cuh"
 
 DECLARE_VARIANT(audio, pipelined);
-DECLARE_VARIANT(conv1d, channel_last);
-DECLARE_VARIANT(selscan, chunked);
+DECLARE_VARIANT(conv1d, auto);
+DECLARE_VARIANT(selscan, auto);
 DECLARE_VARIANT(stft_loss, batched);
 DECLARE_VARIANT(selscan_bwd, chunked);
 DECLARE_VARIANT(conv1d_bwd, channel_last);
 
 /* By enum step_kernel. */
 static const struct composition COMPOSITION = {{
-    &VARIANT_OF(conv1d, channel_last),
-    &VARIANT_OF(selscan, chunked),
+    &VARIANT_OF(conv1d, auto),
+    &VARIANT_OF(selscan, auto),
     &VARIANT_OF(selscan_bwd, chunked),
     &VARIANT_OF(conv1d_bwd, channel_last),
     &VARIANT_OF(stft_loss, batched),
