@@ -1,64 +1,74 @@
-/* The tiles of selscan/tiled in shared memory, and what happens to their steps before and behind
- * the walk of the states.
+/* The spans of selscan/tiled: SPAN steps of the rows of a block in shared memory, and the warps
+ * that feed and empty them beside the walk of the states.
  *
- * Tile       STEPS steps of the channels of a block. u, delta and z of a warp's own rows, and B and
- *            C of the whole block, are copied as they are (lines.cuh); B and C become floats.
- * Span       SPAN steps of a tile, which a warp prepares, walks and finishes. A thread has some
- *            rows of one step, or with channel_last some steps of one row; or, where all rows begin
- *            on boundaries of 16 bytes, words of four steps.
+ * Span       delta' and delta'*u of each row, B and C as floats, and what the walk makes of them:
+ * C*h, summed over the states of a thread. There are STAGES, so that a span is prepared and another
+ * one finished while one is walked. Units      A feeder has some elements of each span, all in
+ * registers from global memory on: with WORDS four neighbours in memory, else single ones. They are
+ * steps of a row, or with channel_last rows of a step. Neighbours in memory are those of
+ * neighbouring threads.
  */
 #ifndef SSMBENCH_SELSCAN_SPANS_CUH
 #define SSMBENCH_SELSCAN_SPANS_CUH
 
-#include "lines.cuh"
+#include "../device/vector.cuh"
 #include "states.cuh"
 
-#ifndef TILED_STEPS
-#define TILED_STEPS 32 /* of a tile */
-#endif
 #ifndef TILED_SPAN
-#define TILED_SPAN 16 /* steps that a warp prepares, walks and finishes at a time */
+#define TILED_SPAN 16 /* steps that are prepared, walked and finished at a time */
 #endif
 #ifndef TILED_WARPS
-#define TILED_WARPS 4
+#define TILED_WARPS 4 /* that walk, and as many that feed */
 #endif
 
 enum {
     WARP = 32,
     WARPS = TILED_WARPS,
-    THREADS = WARPS * WARP,
-    STEPS = TILED_STEPS,
+    FEEDERS = WARPS * WARP,
+    THREADS = 2 * FEEDERS,
     SPAN = TILED_SPAN,
     STAGES = 2
 };
 
-static_assert(STEPS % SPAN == 0 && SPAN % EXACT == 0 && WARP % SPAN == 0, "spans cover tiles");
+static_assert(SPAN % EXACT == 0 && WARP % SPAN == 0, "a warp's elements cover whole spans");
 
-/* What is copied of the rows of a warp. */
-enum { U, DELTA, Z, ROW_TENSORS };
+/* ROWS rows of a span in units of UNIT elements, among COUNT threads in turns. */
+template <bool LAST, int UNIT_, int ROWS, int COUNT_>
+struct units {
+    static const int UNIT = UNIT_, COUNT = COUNT_, ALL = ROWS * SPAN / UNIT;
+    static const int TURNS = (ALL + COUNT - 1) / COUNT, MINOR = (LAST ? ROWS : SPAN) / UNIT;
 
-template <enum dtype DTYPE_, int LANES_, bool LAST_>
+    static __device__ int row(int unit)
+    {
+        return LAST ? unit % MINOR * UNIT : unit / MINOR;
+    }
+    static __device__ int step(int unit)
+    {
+        return LAST ? unit / MINOR : unit % MINOR * UNIT;
+    }
+};
+
+template <enum dtype DTYPE_, int LANES_, bool LAST_, bool WORDS_>
 struct shape {
     static const enum dtype DTYPE = DTYPE_;
-    static const bool LAST = LAST_; /* channel_last */
+    static const bool LAST = LAST_, WORDS = WORDS_; /* channel_last; units of four */
     static const int LANES = LANES_, CAPACITY = LANES * QUAD, GROUPS = WARP / LANES;
     static const int WARP_ROWS = GROUPS * HELD, ROWS = WARP_ROWS * WARPS;
-    static const int ROW_LINE = LAST ? WARP_ROWS : STEPS, STATE_LINE = LAST ? CAPACITY : STEPS;
-    static const int ROW_WORDS = WARP_ROWS * STEPS / ROW_LINE * LINE_PITCH<DTYPE, ROW_LINE>;
-    static const int STATE_WORDS = CAPACITY * STEPS / STATE_LINE * LINE_PITCH<DTYPE, STATE_LINE>;
+    static const int UNIT = WORDS ? QUAD : 1;
+    typedef units<LAST, UNIT, WARP_ROWS, WARP> row_units;
+    typedef units<LAST, UNIT, CAPACITY, FEEDERS> state_units;
+    typedef std::conditional_t<WORDS, vector<DTYPE, QUAD>, unsigned> unit;
 
     /* From lane to lane, and from row to row: other banks for rows beside one another where threads
      * have those. */
     static const int Y_LANE = SPAN + 4, Y_ROW = LANES * Y_LANE + (LAST ? 4 : 0);
 
     struct rows {
-        uint4 copied[STAGES][ROW_TENSORS][ROW_WORDS];
-        struct row_step step[WARP_ROWS][SPAN + 2];
-        float y[WARP_ROWS][Y_ROW]; /* C*h, summed over the states of a thread: by lane, step */
+        struct row_step step[STAGES][WARP_ROWS][SPAN + 2];
+        float y[STAGES][WARP_ROWS][Y_ROW]; /* by lane, step */
         float bias[WARP_ROWS], D[WARP_ROWS];
     };
-    uint4 copied[STAGES][2][STATE_WORDS];
-    float4 B[STEPS][LANES + 1], C[STEPS][LANES + 1];
+    float4 B[STAGES][SPAN][LANES + 1], C[STAGES][SPAN][LANES + 1];
     struct rows warp[WARPS];
 };
 
@@ -68,109 +78,15 @@ struct warp_rows {
     int rows;
 };
 
-/* Where the steps of a tile are in memory. */
+/* The first step of a span and how many it has. */
 struct place {
-    int count;          /* of steps */
-    int origin, onward; /* the time of step i is origin + onward*i */
-    struct lines rows, states;
+    int64_t first;
+    int count;
 };
-
-/* The tile whose first step is `first`, of those before `end`. */
-template <typename Shape>
-static inline __device__ struct place place_of(const struct selscan *p, const struct warp_rows *w,
-                                               int64_t first, int64_t end)
-{
-    struct place to;
-    to.count = end - first < STEPS ? (int)(end - first) : STEPS;
-    to.origin = p->reverse ? to.count - 1 : 0;
-    to.onward = p->reverse ? -1 : 1;
-    const int64_t time = p->reverse ? p->length - first - to.count : first;
-    to.rows.first = selscan_at(p, w->b, w->channel, time);
-    to.states.first = selscan_bc_at(p, w->b, w->group, 0, time);
-    to.rows.stride = Shape::LAST ? p->channels : p->length;
-    to.states.stride = Shape::LAST ? p->groups * p->state : p->length;
-    to.rows.count = Shape::LAST ? to.count : w->rows;
-    to.states.count = Shape::LAST ? to.count : (int)p->state;
-    to.rows.length = Shape::LAST ? w->rows : to.count;
-    to.states.length = Shape::LAST ? (int)p->state : to.count;
-    return to;
-}
 
 static inline __device__ int lane_of_warp(void)
 {
     return (int)threadIdx.x % WARP;
-}
-
-/* Starts to copy a tile into a stage; B, and for OUT also C and z. */
-template <bool OUT, typename Shape>
-static inline __device__ void copy_tile(const struct selscan_call *call, const struct place *from,
-                                        int stage, Shape *tile, typename Shape::rows *rows)
-{
-    const struct selscan *p = &call->p;
-    const int64_t elements = p->batch * p->channels * p->length;
-    const int64_t state_elements = p->batch * p->groups * p->state * p->length;
-    const auto copy = [&](enum selscan_tensor tensor, int to) {
-        lines_copy<Shape::DTYPE, Shape::ROW_LINE, WARP>(&from->rows, call->tensor[tensor], elements,
-                                                        lane_of_warp(), rows->copied[stage][to]);
-    };
-    const auto copy_states = [&](enum selscan_tensor tensor, int to) {
-        lines_copy<Shape::DTYPE, Shape::STATE_LINE, THREADS>(&from->states, call->tensor[tensor],
-                                                             state_elements, (int)threadIdx.x,
-                                                             tile->copied[stage][to]);
-    };
-
-    copy(SELSCAN_U, U);
-    copy(SELSCAN_DELTA, DELTA);
-    if (OUT && p->gate)
-        copy(SELSCAN_Z, Z);
-    copy_states(SELSCAN_B, 0);
-    if (OUT) /* cost only: nobody else reads it */
-        copy_states(SELSCAN_C, 1);
-    copy_async_commit();
-}
-
-/* The element of `row` (or state) at `time` of the tile, of lines of LENGTH that were copied. */
-template <typename Shape, int LENGTH>
-static inline __device__ float copied_element(const uint4 *copied, struct line_phases phases,
-                                              int row, int time)
-{
-    const int PITCH = LINE_PITCH<Shape::DTYPE, LENGTH> * VECTOR<Shape::DTYPE>;
-    const int line = Shape::LAST ? time : row, k = Shape::LAST ? row : time;
-    return line_element<Shape::DTYPE>(copied,
-                                      line * PITCH + line_phase<Shape::DTYPE>(phases, line) + k);
-}
-
-/* The time in a tile of its step i; a time of the tile if there is no such step. */
-static inline __device__ int time_of(const struct place *at, int i)
-{
-    const int time = at->origin + at->onward * i;
-    return time < 0 ? 0 : time;
-}
-
-/* Makes floats of what a stage has of B or C: zeros for states and steps that are not there. */
-template <typename Shape>
-static inline __device__ void widen(const struct selscan *p, const void *array,
-                                    const struct place *at, const uint4 *copied,
-                                    float4 (*to)[Shape::LANES + 1])
-{
-#pragma unroll
-    for (int turn = 0; turn < STEPS * Shape::LANES; turn += THREADS) {
-        const int step = (turn + (int)threadIdx.x) % STEPS,
-                  lane = (turn + (int)threadIdx.x) / STEPS;
-        const struct line_phases phases = line_phases_of<Shape::DTYPE>(&at->states, array);
-        if (STEPS * Shape::LANES % THREADS && lane >= Shape::LANES)
-            break;
-        float value[QUAD];
-#pragma unroll
-        for (int j = 0; j < QUAD; j++) {
-            const int n = lane * QUAD + j;
-            value[j] =
-                copied_element<Shape, Shape::STATE_LINE>(copied, phases, n, time_of(at, step));
-            if (n >= p->state || step >= at->count)
-                value[j] = 0;
-        }
-        to[step][lane] = make_float4(value[0], value[1], value[2], value[3]);
-    }
 }
 
 /* log(1 + exp(x)) to 4e-7 of it: max(x, 0) + log1p(e), and log1p(e) = 2*artanh(e/(2 + e)), by a
@@ -182,16 +98,6 @@ static inline __device__ float softplus_ex2(float x)
     return fmaf(s, series, fmaxf(x, 0.0f));
 }
 
-/* delta' and delta'*u of a step from its delta, bias added, and u. */
-template <bool SOFTPLUS>
-static inline __device__ struct row_step step_of(float delta, float u)
-{
-    struct row_step step;
-    step.delta = SOFTPLUS ? softplus_ex2(delta) : delta;
-    step.x = step.delta * u;
-    return step;
-}
-
 /* out of a step, before it is rounded. */
 template <bool GATE>
 static inline __device__ float out_of(float y, float D, float u, float z)
@@ -200,143 +106,246 @@ static inline __device__ float out_of(float y, float D, float u, float z)
     return GATE ? y * (z * sigmoid_ex2(z)) : y;
 }
 
-/* The steps of a tile from `begin` on, for a warp. Its loops are unrolled, without branches, so
- * that the steps of a thread are under way together. */
-template <typename Shape>
-struct span {
+/* An array of rows along time: its element (row, step) is origin + row*row_stride +
+ * step*step_stride. */
+struct strides {
+    int64_t origin, row_stride, step_stride;
+};
+
+static inline __device__ int64_t strides_at(const struct strides *s, int row, int64_t step)
+{
+    return s->origin + row * s->row_stride + step * s->step_stride;
+}
+
+/* A thread that feeds a warp: its share of the span that is on its way from memory, and u and z of
+ * the two spans that are not finished. Its loops are unrolled, without branches, so that its
+ * elements are under way together. */
+template <bool OUT, typename Shape>
+struct feeder {
     static const enum dtype DTYPE = Shape::DTYPE;
-    static const int ROWS = Shape::WARP_ROWS;
+    static const int UNIT = Shape::UNIT, ROW_TURNS = Shape::row_units::TURNS;
+    static const int STATE_TURNS = Shape::state_units::TURNS;
+    typedef typename Shape::unit unit;
 
     const struct selscan_call *call;
     const struct warp_rows *w;
-    const struct place *at;
+    Shape *tile;
     typename Shape::rows *rows;
-    int stage, begin;
+    struct strides row_at, state_at;
+    unit u[ROW_TURNS], delta[ROW_TURNS], z[ROW_TURNS], B[STATE_TURNS], C[STATE_TURNS];
+    float kept_u[2][ROW_TURNS * UNIT], kept_z[2][ROW_TURNS * UNIT];
 
-    /* The steps, with zeros, which change no state, where there is no row or step. */
-    template <bool SOFTPLUS>
-    __device__ void prepare(void) const
+    /* Sets it up for a warp of a block, whose threads all call it. */
+    __device__ void begin(const struct selscan_call *for_call, const struct warp_rows *of_rows,
+                          Shape *of_tile, typename Shape::rows *to)
     {
-        const struct line_phases u = phases_of(SELSCAN_U), delta = phases_of(SELSCAN_DELTA);
-        each([&](int row, int i) {
-            struct row_step step = step_of<SOFTPLUS>(
-                element(DELTA, delta, row, i) + rows->bias[row], element(U, u, row, i));
-            if (row >= w->rows || begin + i >= at->count)
-                step.delta = step.x = 0;
-            rows->step[row][i] = step;
-        });
+        const struct selscan *p = &for_call->p;
+        const float *const bias = (const float *)for_call->tensor[SELSCAN_DELTA_BIAS];
+        const float *const D = (const float *)for_call->tensor[SELSCAN_D];
+        const int lane = lane_of_warp(), onward = p->reverse ? -1 : 1;
+        const int64_t time = selscan_time(p, 0);
+        call = for_call;
+        w = of_rows;
+        tile = of_tile;
+        rows = to;
+        row_at = {selscan_at(p, w->b, w->channel, time), Shape::LAST ? 1 : p->length,
+                  onward * (Shape::LAST ? p->channels : 1)};
+        state_at = {selscan_bc_at(p, w->b, w->group, 0, time), Shape::LAST ? 1 : p->length,
+                    onward * (Shape::LAST ? p->groups * p->state : 1)};
+        if (lane < Shape::WARP_ROWS) {
+            rows->bias[lane] = lane < w->rows && p->bias ? bias[w->channel + lane] : 0.0f;
+            rows->D[lane] = lane < w->rows && p->skip ? D[w->channel + lane] : 0.0f;
+        }
+#pragma unroll
+        for (int i = 0; i < ROW_TURNS * UNIT; i++)
+            kept_u[1][i] = kept_z[1][i] = 0;
+        __syncwarp(); /* bias and D are there */
     }
 
-    /* out from the sums that the threads of a row have left. */
-    template <bool GATE>
-    __device__ void finish(void) const
+    /* Starts to load the elements of a span; zeros where there is none. */
+    __device__ void load(struct place at)
     {
-        const struct line_phases u = phases_of(SELSCAN_U), z = phases_of(SELSCAN_Z);
-        const int64_t row_stride = Shape::LAST ? 1 : at->rows.stride;
-        const int64_t time_stride = Shape::LAST ? at->rows.stride : 1;
-        each([&](int row, int i) {
-            float y = rows->y[row][i];
+        const struct selscan *p = &call->p;
 #pragma unroll
-            for (int lane = 1; lane < Shape::LANES; lane++)
-                y += rows->y[row][lane * Shape::Y_LANE + i];
-            y = out_of<GATE>(y, rows->D[row], element(U, u, row, i),
-                             GATE ? element(Z, z, row, i) : 0);
-            if (row < w->rows && begin + i < at->count)
-                store(at->rows.first + row * row_stride + time_of(at, begin + i) * time_stride, y);
-        });
-    }
-
-    /* Both for words of four steps. */
-    template <bool SOFTPLUS>
-    __device__ void prepare_words(void) const
-    {
-        const int i = lane_of_warp() % WORDS * QUAD, count = begin + i < at->count ? w->rows : 0;
+        for (int turn = 0; turn < ROW_TURNS; turn++) {
+            const int64_t index = row_index(turn, at);
+            const bool there = row_there(turn, at);
+            u[turn] = fetch(SELSCAN_U, index, there);
+            delta[turn] = fetch(SELSCAN_DELTA, index, there);
+            z[turn] = fetch(SELSCAN_Z, index, OUT && there && p->gate);
+        }
 #pragma unroll
-        for (int turn = 0; turn < ROWS; turn += WARP / WORDS) {
-            const int row = turn + lane_of_warp() / WORDS;
-            float u[QUAD], delta[QUAD];
-            struct row_step step[QUAD];
-            if (row >= ROWS) /* cost only: read, and written, for nothing */
-                break;
-            word(U, row, i, u);
-            word(DELTA, row, i, delta);
-#pragma unroll
-            for (int j = 0; j < QUAD; j++) {
-                step[j] = step_of<SOFTPLUS>(delta[j] + rows->bias[row], u[j]);
-                if (row >= count)
-                    step[j].delta = step[j].x = 0;
-            }
-            float4 *const to = (float4 *)&rows->step[row][i];
-            to[0] = make_float4(step[0].delta, step[0].x, step[1].delta, step[1].x);
-            to[1] = make_float4(step[2].delta, step[2].x, step[3].delta, step[3].x);
+        for (int turn = 0; turn < STATE_TURNS; turn++) {
+            const int n = Shape::state_units::row(state_unit(turn));
+            const int step = Shape::state_units::step(state_unit(turn));
+            const bool there =
+                state_unit(turn) < Shape::state_units::ALL && n < p->state && step < at.count;
+            const int64_t index = strides_at(&state_at, n, at.first + step);
+            B[turn] = fetch(SELSCAN_B, index, there);
+            C[turn] = fetch(SELSCAN_C, index, OUT && there);
         }
     }
-    template <bool GATE>
-    __device__ void finish_words(void) const
+
+    /* Makes the steps of the span that has been loaded. Steps that are not there change no state.
+     */
+    template <bool SOFTPLUS>
+    __device__ void prepare(struct place at, int stage)
     {
-        const int i = lane_of_warp() % WORDS * QUAD, count = begin + i < at->count ? w->rows : 0;
 #pragma unroll
-        for (int turn = 0; turn < ROWS; turn += WARP / WORDS) {
-            const int row = turn + lane_of_warp() / WORDS;
-            if (row >= count)
+        for (int turn = 0; turn < ROW_TURNS; turn++) {
+            const int row = Shape::row_units::row(row_unit(turn));
+            const int step = Shape::row_units::step(row_unit(turn));
+            float deltas[UNIT];
+            struct row_step steps[UNIT];
+            spread(u[turn], &kept_u[1][turn * UNIT]);
+            spread(z[turn], &kept_z[1][turn * UNIT]);
+            spread(delta[turn], deltas);
+            if (row_unit(turn) >= Shape::row_units::ALL)
                 break;
-            float u[QUAD], z[QUAD] = {0}, y[QUAD] = {0};
-            word(U, row, i, u);
-            if (GATE)
-                word(Z, row, i, z);
 #pragma unroll
-            for (int lane = 0; lane < Shape::LANES; lane++) {
-                const float4 part = *(const float4 *)&rows->y[row][lane * Shape::Y_LANE + i];
-                y[0] = lane ? y[0] + part.x : part.x;
-                y[1] = lane ? y[1] + part.y : part.y;
-                y[2] = lane ? y[2] + part.z : part.z;
-                y[3] = lane ? y[3] + part.w : part.w;
+            for (int j = 0; j < UNIT; j++) {
+                const float raw = deltas[j] + rows->bias[Shape::LAST ? row + j : row];
+                steps[j].delta = SOFTPLUS ? softplus_ex2(raw) : raw;
+                if (step >= at.count)
+                    steps[j].delta = 0;
+                steps[j].x = steps[j].delta * kept_u[1][turn * UNIT + j];
             }
+            keep_steps(&rows->step[stage][row][step], steps);
+        }
 #pragma unroll
-            for (int j = 0; j < QUAD; j++)
-                y[j] = out_of<GATE>(y[j], rows->D[row], u[j], z[j]);
-            vector_store<DTYPE, QUAD>(call->tensor[SELSCAN_OUT],
-                                      at->rows.first + row * at->rows.stride + begin + i,
-                                      vector_pack<DTYPE, QUAD>(y));
+        for (int turn = 0; turn < STATE_TURNS; turn++) {
+            if (state_unit(turn) >= Shape::state_units::ALL)
+                break;
+            keep_states(tile->B[stage], turn, B[turn]);
+            if (OUT) /* cost only: nobody else reads it */
+                keep_states(tile->C[stage], turn, C[turn]);
+        }
+    }
+
+    /* Writes out of the span before the last that was prepared, from the sums that the walk has
+     * left. */
+    template <bool GATE>
+    __device__ void finish(struct place at, int stage) const
+    {
+#pragma unroll
+        for (int turn = 0; turn < ROW_TURNS; turn++) {
+            const int row = Shape::row_units::row(row_unit(turn));
+            const int step = Shape::row_units::step(row_unit(turn));
+            float y[UNIT];
+            if (!row_there(turn, at))
+                continue;
+            sum_lanes(&rows->y[stage][row][step], y);
+#pragma unroll
+            for (int j = 0; j < UNIT; j++)
+                y[j] = out_of<GATE>(y[j], rows->D[Shape::LAST ? row + j : row],
+                                    kept_u[0][turn * UNIT + j], kept_z[0][turn * UNIT + j]);
+            store(row_index(turn, at), y);
+        }
+    }
+
+    /* The next span is the last that was prepared. */
+    __device__ void shift(void)
+    {
+#pragma unroll
+        for (int i = 0; i < ROW_TURNS * UNIT; i++) {
+            kept_u[0][i] = kept_u[1][i];
+            kept_z[0][i] = kept_z[1][i];
         }
     }
 
   private:
-    static const int WORDS = SPAN / QUAD;
+    static __device__ int row_unit(int turn)
+    {
+        return turn * Shape::row_units::COUNT + lane_of_warp();
+    }
+    static __device__ int state_unit(int turn)
+    {
+        return turn * Shape::state_units::COUNT + (int)threadIdx.x % FEEDERS;
+    }
+    __device__ bool row_there(int turn, struct place at) const
+    {
+        return Shape::row_units::row(row_unit(turn)) < w->rows &&
+               Shape::row_units::step(row_unit(turn)) < at.count;
+    }
+    __device__ int64_t row_index(int turn, struct place at) const
+    {
+        return strides_at(&row_at, Shape::row_units::row(row_unit(turn)),
+                          at.first + Shape::row_units::step(row_unit(turn)));
+    }
 
-    /* work(row, step) for all of the thread; neighbours in memory are those of neighbours. */
-    template <typename Work>
-    __device__ void each(Work work) const
+    __device__ unit fetch(enum selscan_tensor tensor, int64_t index, bool there) const
     {
-        const int MINOR = Shape::LAST ? ROWS : SPAN, MAJOR = Shape::LAST ? SPAN : ROWS;
-        const int minor = lane_of_warp() % MINOR;
-#pragma unroll
-        for (int turn = 0; turn < MAJOR; turn += WARP / MINOR) {
-            const int major = turn + lane_of_warp() / MINOR;
-            work(Shape::LAST ? minor : major, Shape::LAST ? major : minor);
+        unit value = {};
+        if constexpr (Shape::WORDS) {
+            if (there)
+                value = vector_load<DTYPE, QUAD>(call->tensor[tensor], index);
+        } else if (there) {
+            value = vector_element<DTYPE>(call->tensor[tensor], index);
         }
+        return value;
     }
-    __device__ struct line_phases phases_of(enum selscan_tensor tensor) const
+    static __device__ void spread(unit from, float to[])
     {
-        return line_phases_of<DTYPE>(&at->rows, call->tensor[tensor]);
+        if constexpr (Shape::WORDS)
+            vector_floats<DTYPE, QUAD>(from, to);
+        else
+            to[0] = DTYPE == DTYPE_F32 ? bits_float(from) : vector_pair<DTYPE>(from).x;
     }
-    __device__ float element(int which, struct line_phases phases, int row, int i) const
-    {
-        return copied_element<Shape, Shape::ROW_LINE>(rows->copied[stage][which], phases, row,
-                                                      time_of(at, begin + i));
-    }
-    __device__ void word(int which, int row, int i, float to[]) const
-    {
-        const int index = row * LINE_PITCH<DTYPE, Shape::ROW_LINE> * VECTOR<DTYPE> + begin + i;
-        vector_floats<DTYPE, QUAD>(vector_load<DTYPE, QUAD>(rows->copied[stage][which], index), to);
-    }
-    __device__ void store(int64_t index, float y) const
+    __device__ void store(int64_t index, const float y[]) const
     {
         void *const out = call->tensor[SELSCAN_OUT];
-        if constexpr (DTYPE == DTYPE_F32)
-            ((float *)out)[index] = y;
+        if constexpr (Shape::WORDS)
+            vector_store<DTYPE, QUAD>(out, index, vector_pack<DTYPE, QUAD>(y));
+        else if constexpr (DTYPE == DTYPE_F32)
+            ((float *)out)[index] = y[0];
         else
-            ((uint16_t *)out)[index] = (uint16_t)vector_pack_pair<DTYPE>(y, 0);
+            ((uint16_t *)out)[index] = (uint16_t)vector_pack_pair<DTYPE>(y[0], 0);
+    }
+
+    /* The steps of a unit, from the place of its first. */
+    static __device__ void keep_steps(struct row_step *to, const struct row_step steps[])
+    {
+        if constexpr (Shape::WORDS && !Shape::LAST) {
+            ((float4 *)to)[0] = make_float4(steps[0].delta, steps[0].x, steps[1].delta, steps[1].x);
+            ((float4 *)to)[1] = make_float4(steps[2].delta, steps[2].x, steps[3].delta, steps[3].x);
+        } else {
+#pragma unroll
+            for (int j = 0; j < UNIT; j++)
+                *(float2 *)&to[j * (SPAN + 2)] = make_float2(steps[j].delta, steps[j].x);
+        }
+    }
+    static __device__ void keep_states(float4 (*to)[Shape::LANES + 1], int turn, unit from)
+    {
+        const int n = Shape::state_units::row(state_unit(turn));
+        const int step = Shape::state_units::step(state_unit(turn));
+        float values[UNIT];
+        spread(from, values);
+        if constexpr (Shape::WORDS && Shape::LAST)
+            to[step][n / QUAD] = make_float4(values[0], values[1], values[2], values[3]);
+        else
+#pragma unroll
+            for (int j = 0; j < UNIT; j++)
+                ((float *)to[step + j])[n] = values[j];
+    }
+
+    /* The sums over the lanes of a unit's rows, from the place of its first. */
+    static __device__ void sum_lanes(const float *from, float y[])
+    {
+#pragma unroll
+        for (int lane = 0; lane < Shape::LANES; lane++) {
+            float part[UNIT];
+            if constexpr (Shape::WORDS && !Shape::LAST) {
+                const float4 four = *(const float4 *)&from[lane * Shape::Y_LANE];
+                part[0] = four.x, part[1] = four.y, part[2] = four.z, part[3] = four.w;
+            } else {
+#pragma unroll
+                for (int j = 0; j < UNIT; j++)
+                    part[j] = from[j * Shape::Y_ROW + lane * Shape::Y_LANE];
+            }
+#pragma unroll
+            for (int j = 0; j < UNIT; j++)
+                y[j] = lane ? y[j] + part[j] : part[j];
+        }
     }
 };
 
