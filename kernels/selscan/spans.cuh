@@ -30,7 +30,8 @@ enum {
     STAGES = 2
 };
 
-static_assert(SPAN % EXACT == 0 && WARP % SPAN == 0, "a warp's elements cover whole spans");
+static_assert(SPAN % EXACT == 0 && SPAN % BACK == 0 && WARP % SPAN == 0,
+              "a warp's elements cover whole spans");
 
 /* ROWS rows of a span in units of UNIT elements, among COUNT threads in turns. */
 template <bool LAST, int UNIT_, int ROWS, int COUNT_>
@@ -55,8 +56,6 @@ struct shape {
     static const int LANES = LANES_, CAPACITY = LANES * QUAD, GROUPS = WARP / LANES;
     static const int WARP_ROWS = GROUPS * HELD, ROWS = WARP_ROWS * WARPS;
     static const int UNIT = WORDS ? QUAD : 1;
-    typedef units<LAST, UNIT, WARP_ROWS, WARP> row_units;
-    typedef units<LAST, UNIT, CAPACITY, FEEDERS> state_units;
     typedef std::conditional_t<WORDS, vector<DTYPE, QUAD>, unsigned> unit;
 
     /* From lane to lane, and from row to row: other banks for rows beside one another where threads
@@ -68,7 +67,7 @@ struct shape {
         float y[STAGES][WARP_ROWS][Y_ROW]; /* by lane, step */
         float bias[WARP_ROWS], D[WARP_ROWS];
     };
-    float4 B[STAGES][SPAN][LANES + 1], C[STAGES][SPAN][LANES + 1];
+    float4 states[STAGES][2][SPAN][LANES + 1]; /* of B and of C */
     struct rows warp[WARPS];
 };
 
@@ -106,33 +105,26 @@ static inline __device__ float out_of(float y, float D, float u, float z)
     return GATE ? y * (z * sigmoid_ex2(z)) : y;
 }
 
-/* An array of rows along time: its element (row, step) is origin + row*row_stride +
- * step*step_stride. */
-struct strides {
-    int64_t origin, row_stride, step_stride;
-};
-
-static inline __device__ int64_t strides_at(const struct strides *s, int row, int64_t step)
-{
-    return s->origin + row * s->row_stride + step * s->step_stride;
-}
-
 /* A thread that feeds a warp: its share of the span that is on its way from memory, and u and z of
  * the two spans that are not finished. Its loops are unrolled, without branches, so that its
- * elements are under way together. */
+ * elements are under way together: what is not there is loaded from a place nearby, and blanked. */
 template <bool OUT, typename Shape>
 struct feeder {
     static const enum dtype DTYPE = Shape::DTYPE;
-    static const int UNIT = Shape::UNIT, ROW_TURNS = Shape::row_units::TURNS;
-    static const int STATE_TURNS = Shape::state_units::TURNS;
+    static const bool LAST = Shape::LAST;
+    static const int UNIT = Shape::UNIT, ALONG = LAST ? UNIT : 1; /* rows of a unit */
+    static const int KINDS = OUT ? 2 : 1;                         /* B, and C */
     typedef typename Shape::unit unit;
+    typedef units<LAST, UNIT, Shape::WARP_ROWS, WARP> row_units;
+    typedef units<LAST, UNIT, KINDS * Shape::CAPACITY, FEEDERS> state_units;
+    static const int ROW_TURNS = row_units::TURNS, STATE_TURNS = state_units::TURNS;
 
     const struct selscan_call *call;
     const struct warp_rows *w;
     Shape *tile;
     typename Shape::rows *rows;
-    struct strides row_at, state_at;
-    unit u[ROW_TURNS], delta[ROW_TURNS], z[ROW_TURNS], B[STATE_TURNS], C[STATE_TURNS];
+    int64_t row_origin, state_origin; /* of the first row, at step 0 */
+    unit u[ROW_TURNS], delta[ROW_TURNS], z[ROW_TURNS], states[STATE_TURNS];
     float kept_u[2][ROW_TURNS * UNIT], kept_z[2][ROW_TURNS * UNIT];
 
     /* Sets it up for a warp of a block, whose threads all call it. */
@@ -142,16 +134,13 @@ struct feeder {
         const struct selscan *p = &for_call->p;
         const float *const bias = (const float *)for_call->tensor[SELSCAN_DELTA_BIAS];
         const float *const D = (const float *)for_call->tensor[SELSCAN_D];
-        const int lane = lane_of_warp(), onward = p->reverse ? -1 : 1;
-        const int64_t time = selscan_time(p, 0);
+        const int lane = lane_of_warp();
         call = for_call;
         w = of_rows;
         tile = of_tile;
         rows = to;
-        row_at = {selscan_at(p, w->b, w->channel, time), Shape::LAST ? 1 : p->length,
-                  onward * (Shape::LAST ? p->channels : 1)};
-        state_at = {selscan_bc_at(p, w->b, w->group, 0, time), Shape::LAST ? 1 : p->length,
-                    onward * (Shape::LAST ? p->groups * p->state : 1)};
+        row_origin = selscan_at(p, w->b, w->channel, selscan_time(p, 0));
+        state_origin = selscan_bc_at(p, w->b, w->group, 0, selscan_time(p, 0));
         if (lane < Shape::WARP_ROWS) {
             rows->bias[lane] = lane < w->rows && p->bias ? bias[w->channel + lane] : 0.0f;
             rows->D[lane] = lane < w->rows && p->skip ? D[w->channel + lane] : 0.0f;
@@ -162,64 +151,59 @@ struct feeder {
         __syncwarp(); /* bias and D are there */
     }
 
-    /* Starts to load the elements of a span; zeros where there is none. */
+    /* Starts to load the elements of a span. */
     __device__ void load(struct place at)
     {
         const struct selscan *p = &call->p;
 #pragma unroll
         for (int turn = 0; turn < ROW_TURNS; turn++) {
             const int64_t index = row_index(turn, at);
-            const bool there = row_there(turn, at);
-            u[turn] = fetch(SELSCAN_U, index, there);
-            delta[turn] = fetch(SELSCAN_DELTA, index, there);
-            z[turn] = fetch(SELSCAN_Z, index, OUT && there && p->gate);
+            u[turn] = fetch(call->tensor[SELSCAN_U], index);
+            delta[turn] = fetch(call->tensor[SELSCAN_DELTA], index);
+            if (OUT && p->gate)
+                z[turn] = fetch(call->tensor[SELSCAN_Z], index);
         }
 #pragma unroll
         for (int turn = 0; turn < STATE_TURNS; turn++) {
-            const int n = Shape::state_units::row(state_unit(turn));
-            const int step = Shape::state_units::step(state_unit(turn));
-            const bool there =
-                state_unit(turn) < Shape::state_units::ALL && n < p->state && step < at.count;
-            const int64_t index = strides_at(&state_at, n, at.first + step);
-            B[turn] = fetch(SELSCAN_B, index, there);
-            C[turn] = fetch(SELSCAN_C, index, OUT && there);
+            const int limit = (int)p->state - ALONG,
+                      n = state_of(turn) < limit ? state_of(turn) : limit;
+            const int64_t stride = LAST ? 1 : p->length;
+            states[turn] = fetch(
+                call->tensor[kind_of(turn) ? SELSCAN_C : SELSCAN_B],
+                state_origin + n * stride +
+                    step_index(at, state_units::step(state_unit(turn)), p->groups * p->state));
         }
     }
 
-    /* Makes the steps of the span that has been loaded. Steps that are not there change no state.
-     */
+    /* Makes the steps of the span that has been loaded. */
     template <bool SOFTPLUS>
     __device__ void prepare(struct place at, int stage)
     {
 #pragma unroll
         for (int turn = 0; turn < ROW_TURNS; turn++) {
-            const int row = Shape::row_units::row(row_unit(turn));
-            const int step = Shape::row_units::step(row_unit(turn));
+            const int row = row_units::row(row_unit(turn)), step = row_units::step(row_unit(turn));
+            float *const kept = &kept_u[1][turn * UNIT];
             float deltas[UNIT];
             struct row_step steps[UNIT];
-            spread(u[turn], &kept_u[1][turn * UNIT]);
-            spread(z[turn], &kept_z[1][turn * UNIT]);
+            spread(u[turn], kept);
+            if (OUT && call->p.gate) /* cost only: nobody else reads it */
+                spread(z[turn], &kept_z[1][turn * UNIT]);
             spread(delta[turn], deltas);
-            if (row_unit(turn) >= Shape::row_units::ALL)
+            if (row_unit(turn) >= row_units::ALL)
                 break;
 #pragma unroll
             for (int j = 0; j < UNIT; j++) {
-                const float raw = deltas[j] + rows->bias[Shape::LAST ? row + j : row];
+                const float raw = deltas[j] + rows->bias[LAST ? row + j : row];
                 steps[j].delta = SOFTPLUS ? softplus_ex2(raw) : raw;
-                if (step >= at.count)
-                    steps[j].delta = 0;
-                steps[j].x = steps[j].delta * kept_u[1][turn * UNIT + j];
+                steps[j].x = steps[j].delta * kept[j];
             }
             keep_steps(&rows->step[stage][row][step], steps);
         }
 #pragma unroll
-        for (int turn = 0; turn < STATE_TURNS; turn++) {
-            if (state_unit(turn) >= Shape::state_units::ALL)
-                break;
-            keep_states(tile->B[stage], turn, B[turn]);
-            if (OUT) /* cost only: nobody else reads it */
-                keep_states(tile->C[stage], turn, C[turn]);
-        }
+        for (int turn = 0; turn < STATE_TURNS; turn++)
+            keep_states(stage, turn);
+        if (at.count < SPAN || call->p.state < Shape::CAPACITY)
+            blank(at, stage);
     }
 
     /* Writes out of the span before the last that was prepared, from the sums that the walk has
@@ -229,16 +213,15 @@ struct feeder {
     {
 #pragma unroll
         for (int turn = 0; turn < ROW_TURNS; turn++) {
-            const int row = Shape::row_units::row(row_unit(turn));
-            const int step = Shape::row_units::step(row_unit(turn));
+            const int row = row_units::row(row_unit(turn)), step = row_units::step(row_unit(turn));
             float y[UNIT];
-            if (!row_there(turn, at))
+            if (row >= w->rows || step >= at.count)
                 continue;
             sum_lanes(&rows->y[stage][row][step], y);
 #pragma unroll
             for (int j = 0; j < UNIT; j++)
-                y[j] = out_of<GATE>(y[j], rows->D[Shape::LAST ? row + j : row],
-                                    kept_u[0][turn * UNIT + j], kept_z[0][turn * UNIT + j]);
+                y[j] = out_of<GATE>(y[j], rows->D[LAST ? row + j : row], kept_u[0][turn * UNIT + j],
+                                    kept_z[0][turn * UNIT + j]);
             store(row_index(turn, at), y);
         }
     }
@@ -256,33 +239,44 @@ struct feeder {
   private:
     static __device__ int row_unit(int turn)
     {
-        return turn * Shape::row_units::COUNT + lane_of_warp();
+        return turn * row_units::COUNT + lane_of_warp();
     }
     static __device__ int state_unit(int turn)
     {
-        return turn * Shape::state_units::COUNT + (int)threadIdx.x % FEEDERS;
+        return turn * state_units::COUNT + (int)threadIdx.x % FEEDERS;
     }
-    __device__ bool row_there(int turn, struct place at) const
+    /* Whether a unit is of C, and the first of its states. */
+    static __device__ int kind_of(int turn)
     {
-        return Shape::row_units::row(row_unit(turn)) < w->rows &&
-               Shape::row_units::step(row_unit(turn)) < at.count;
+        return state_units::row(state_unit(turn)) / Shape::CAPACITY % KINDS;
+    }
+    static __device__ int state_of(int turn)
+    {
+        return state_units::row(state_unit(turn)) % Shape::CAPACITY;
+    }
+
+    /* From step 0 to step i of a span, or to its first if there is none; `stride` is that of
+     * channel_last. Units of steps go forward. */
+    __device__ int64_t step_index(struct place at, int i, int64_t stride) const
+    {
+        const int64_t step = at.first + (i < at.count ? i : 0);
+        if (Shape::WORDS && !LAST)
+            return step;
+        return (call->p.reverse ? -step : step) * (LAST ? stride : 1);
     }
     __device__ int64_t row_index(int turn, struct place at) const
     {
-        return strides_at(&row_at, Shape::row_units::row(row_unit(turn)),
-                          at.first + Shape::row_units::step(row_unit(turn)));
+        const int limit = w->rows - ALONG, row = row_units::row(row_unit(turn));
+        return row_origin + (row < limit ? row : limit) * (LAST ? 1 : call->p.length) +
+               step_index(at, row_units::step(row_unit(turn)), call->p.channels);
     }
 
-    __device__ unit fetch(enum selscan_tensor tensor, int64_t index, bool there) const
+    static __device__ unit fetch(const void *array, int64_t index)
     {
-        unit value = {};
-        if constexpr (Shape::WORDS) {
-            if (there)
-                value = vector_load<DTYPE, QUAD>(call->tensor[tensor], index);
-        } else if (there) {
-            value = vector_element<DTYPE>(call->tensor[tensor], index);
-        }
-        return value;
+        if constexpr (Shape::WORDS)
+            return vector_load<DTYPE, QUAD>(array, index);
+        else
+            return vector_element<DTYPE>(array, index);
     }
     static __device__ void spread(unit from, float to[])
     {
@@ -305,7 +299,7 @@ struct feeder {
     /* The steps of a unit, from the place of its first. */
     static __device__ void keep_steps(struct row_step *to, const struct row_step steps[])
     {
-        if constexpr (Shape::WORDS && !Shape::LAST) {
+        if constexpr (Shape::WORDS && !LAST) {
             ((float4 *)to)[0] = make_float4(steps[0].delta, steps[0].x, steps[1].delta, steps[1].x);
             ((float4 *)to)[1] = make_float4(steps[2].delta, steps[2].x, steps[3].delta, steps[3].x);
         } else {
@@ -314,18 +308,41 @@ struct feeder {
                 *(float2 *)&to[j * (SPAN + 2)] = make_float2(steps[j].delta, steps[j].x);
         }
     }
-    static __device__ void keep_states(float4 (*to)[Shape::LANES + 1], int turn, unit from)
+    __device__ void keep_states(int stage, int turn) const
     {
-        const int n = Shape::state_units::row(state_unit(turn));
-        const int step = Shape::state_units::step(state_unit(turn));
+        const int n = state_of(turn), step = state_units::step(state_unit(turn));
+        float4(*const to)[Shape::LANES + 1] = tile->states[stage][kind_of(turn)];
         float values[UNIT];
-        spread(from, values);
-        if constexpr (Shape::WORDS && Shape::LAST)
+        spread(states[turn], values);
+        if (state_unit(turn) >= state_units::ALL)
+            return;
+        if constexpr (Shape::WORDS && LAST)
             to[step][n / QUAD] = make_float4(values[0], values[1], values[2], values[3]);
         else
 #pragma unroll
             for (int j = 0; j < UNIT; j++)
                 ((float *)to[step + j])[n] = values[j];
+    }
+
+    /* Zeros in the thread's own places, where there is no step or state: they change nothing. */
+    __device__ void blank(struct place at, int stage) const
+    {
+#pragma unroll 1
+        for (int k = row_unit(0); k < row_units::ALL; k += row_units::COUNT)
+            for (int j = 0; j < UNIT; j++) {
+                const int step = row_units::step(k) + (LAST ? 0 : j);
+                if (step >= at.count)
+                    rows->step[stage][row_units::row(k) + (LAST ? j : 0)][step] = {0, 0};
+            }
+#pragma unroll 1
+        for (int k = state_unit(0); k < state_units::ALL; k += state_units::COUNT)
+            for (int j = 0; j < UNIT; j++) {
+                const int n = state_units::row(k) + (LAST ? j : 0);
+                const int step = state_units::step(k) + (LAST ? 0 : j);
+                if (n % Shape::CAPACITY >= call->p.state || step >= at.count)
+                    ((float *)tile->states[stage][n / Shape::CAPACITY][step])[n % Shape::CAPACITY] =
+                        0;
+            }
     }
 
     /* The sums over the lanes of a unit's rows, from the place of its first. */
@@ -334,7 +351,7 @@ struct feeder {
 #pragma unroll
         for (int lane = 0; lane < Shape::LANES; lane++) {
             float part[UNIT];
-            if constexpr (Shape::WORDS && !Shape::LAST) {
+            if constexpr (Shape::WORDS && !LAST) {
                 const float4 four = *(const float4 *)&from[lane * Shape::Y_LANE];
                 part[0] = four.x, part[1] = four.y, part[2] = four.z, part[3] = four.w;
             } else {

@@ -132,17 +132,15 @@ static inline __device__ void keep_final(const struct selscan_call *call, const 
                               held_state<Shape>() + j, s->h[k][j]);
 }
 
-/* The rows of a warp of a block. */
+/* The rows of a warp of a block; none behind the last if there are none. */
 template <typename Shape>
 static inline __device__ struct warp_rows warp_rows_of(const struct selscan *p, int64_t row_block,
                                                        int warp)
 {
     const struct tile_rows r = tile_rows_of<Shape>(p, row_block);
-    const int before = warp * Shape::WARP_ROWS, left = r.rows - before;
-    return {r.b, r.group, r.channel + before,
-            left < 0                  ? 0
-            : left < Shape::WARP_ROWS ? left
-                                      : Shape::WARP_ROWS};
+    const int wanted = warp * Shape::WARP_ROWS, before = wanted < r.rows ? wanted : r.rows;
+    const int left = r.rows - before;
+    return {r.b, r.group, r.channel + before, left < Shape::WARP_ROWS ? left : Shape::WARP_ROWS};
 }
 
 /* A, and zeros. */
@@ -172,12 +170,13 @@ static inline __device__ void walk_span(const struct selscan_call *call, Shape *
                                         struct states *s, float later[])
 {
     const int row = held_row<Shape>(0), lane = lane_of_warp() % Shape::LANES;
+    const int STEP = OUT ? EXACT : BACK;
 #pragma unroll 1
-    for (int done = 0; done < SPAN; done += EXACT) {
-        const int first = OUT ? done : SPAN - EXACT - done;
+    for (int done = 0; done < SPAN; done += STEP) {
+        const int first = OUT ? done : SPAN - STEP - done;
         const struct row_step *const step = &rows->step[stage][row][first];
-        const float4 *const B = &tile->B[stage][first][lane], *const C =
-                                                                  &tile->C[stage][first][lane];
+        const float4 *const B = &tile->states[stage][0][first][lane];
+        const float4 *const C = &tile->states[stage][1][first][lane];
         if (first >= count) /* cost only: there are no steps */
             continue;
         if (OUT)
@@ -280,7 +279,7 @@ static struct segments carve(const struct selscan *p, void *memory)
     struct segments g = {};
     g.rows = p->batch * p->channels;
     g.pitch = lanes_of(p) * QUAD;
-    g.steps = blocks_for(blocks_for(p->length, wanted), EXACT) * EXACT;
+    g.steps = blocks_for(blocks_for(p->length, wanted), SPAN) * SPAN;
     g.count = blocks_for(p->length, g.steps);
     g.state = (float *)memory;
     g.total = g.state + (g.count - 1) * g.rows * g.pitch;
