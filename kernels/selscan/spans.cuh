@@ -27,25 +27,40 @@ enum {
     FEEDERS = WARPS * WARP,
     THREADS = 2 * FEEDERS,
     SPAN = TILED_SPAN,
-    STAGES = 2
+    STAGES = 2,
+    KEPT = STAGES + 1 /* spans whose u and z are kept until they are finished */
 };
 
 static_assert(SPAN % EXACT == 0 && SPAN % BACK == 0 && WARP % SPAN == 0,
               "a warp's elements cover whole spans");
 
-/* ROWS rows of a span in units of UNIT elements, among COUNT threads in turns. */
-template <bool LAST, int UNIT_, int ROWS, int COUNT_>
+/* ROWS rows of a span in units of UNIT elements, among COUNT threads in turns: where the unit of a
+ * thread begins. */
+template <bool LAST, int UNIT, int ROWS, int COUNT>
 struct units {
-    static const int UNIT = UNIT_, COUNT = COUNT_, ALL = ROWS * SPAN / UNIT;
-    static const int TURNS = (ALL + COUNT - 1) / COUNT, MINOR = (LAST ? ROWS : SPAN) / UNIT;
+    static const int ALL = ROWS * SPAN / UNIT, TURNS = (ALL + COUNT - 1) / COUNT;
+    static const int MINOR = (LAST ? ROWS : SPAN) / UNIT;
+    static_assert(COUNT % MINOR == 0, "a thread has the same place in each turn");
 
-    static __device__ int row(int unit)
+    static __device__ int minor(int thread)
     {
-        return LAST ? unit % MINOR * UNIT : unit / MINOR;
+        return thread % MINOR * UNIT;
     }
-    static __device__ int step(int unit)
+    static __device__ int major(int turn, int thread)
     {
-        return LAST ? unit / MINOR : unit % MINOR * UNIT;
+        return turn * (COUNT / MINOR) + thread / MINOR;
+    }
+    static __device__ int row(int turn, int thread)
+    {
+        return LAST ? minor(thread) : major(turn, thread);
+    }
+    static __device__ int step(int turn, int thread)
+    {
+        return LAST ? major(turn, thread) : minor(thread);
+    }
+    static __device__ bool there(int turn, int thread)
+    {
+        return ALL % COUNT == 0 || turn * COUNT + thread < ALL;
     }
 };
 
@@ -82,6 +97,12 @@ struct place {
     int64_t first;
     int count;
 };
+
+/* All of a block: a span is prepared, another one is walked, a third one is finished. */
+static inline __device__ void meet(void)
+{
+    __syncthreads();
+}
 
 static inline __device__ int lane_of_warp(void)
 {
@@ -123,9 +144,9 @@ struct feeder {
     const struct warp_rows *w;
     Shape *tile;
     typename Shape::rows *rows;
-    int64_t row_origin, state_origin; /* of the first row, at step 0 */
-    unit u[ROW_TURNS], delta[ROW_TURNS], z[ROW_TURNS], states[STATE_TURNS];
-    float kept_u[2][ROW_TURNS * UNIT], kept_z[2][ROW_TURNS * UNIT];
+    bool gate;
+    int64_t row_at[ROW_TURNS], state_at[STATE_TURNS]; /* at step 0 */
+    unit u[KEPT][ROW_TURNS], z[KEPT][ROW_TURNS], delta[ROW_TURNS], states[STATE_TURNS];
 
     /* Sets it up for a warp of a block, whose threads all call it. */
     __device__ void begin(const struct selscan_call *for_call, const struct warp_rows *of_rows,
@@ -139,63 +160,63 @@ struct feeder {
         w = of_rows;
         tile = of_tile;
         rows = to;
-        row_origin = selscan_at(p, w->b, w->channel, selscan_time(p, 0));
-        state_origin = selscan_bc_at(p, w->b, w->group, 0, selscan_time(p, 0));
+        gate = OUT && p->gate;
+#pragma unroll
+        for (int turn = 0; turn < ROW_TURNS; turn++)
+            row_at[turn] = selscan_at(p, w->b, w->channel + nearest(row_of(turn), w->rows),
+                                      selscan_time(p, 0));
+#pragma unroll
+        for (int turn = 0; turn < STATE_TURNS; turn++)
+            state_at[turn] = selscan_bc_at(
+                p, w->b, w->group, nearest(state_of(turn), (int)p->state), selscan_time(p, 0));
         if (lane < Shape::WARP_ROWS) {
             rows->bias[lane] = lane < w->rows && p->bias ? bias[w->channel + lane] : 0.0f;
             rows->D[lane] = lane < w->rows && p->skip ? D[w->channel + lane] : 0.0f;
         }
 #pragma unroll
-        for (int i = 0; i < ROW_TURNS * UNIT; i++)
-            kept_u[1][i] = kept_z[1][i] = 0;
+        for (int i = 0; i < KEPT * ROW_TURNS; i++)
+            u[i / ROW_TURNS][i % ROW_TURNS] = z[i / ROW_TURNS][i % ROW_TURNS] = {};
         __syncwarp(); /* bias and D are there */
     }
 
     /* Starts to load the elements of a span. */
+    template <int KEEP>
     __device__ void load(struct place at)
     {
         const struct selscan *p = &call->p;
 #pragma unroll
         for (int turn = 0; turn < ROW_TURNS; turn++) {
             const int64_t index = row_index(turn, at);
-            u[turn] = fetch(call->tensor[SELSCAN_U], index);
+            u[KEEP][turn] = fetch(call->tensor[SELSCAN_U], index);
             delta[turn] = fetch(call->tensor[SELSCAN_DELTA], index);
-            if (OUT && p->gate)
-                z[turn] = fetch(call->tensor[SELSCAN_Z], index);
+            if (gate)
+                z[KEEP][turn] = fetch(call->tensor[SELSCAN_Z], index);
         }
 #pragma unroll
-        for (int turn = 0; turn < STATE_TURNS; turn++) {
-            const int limit = (int)p->state - ALONG,
-                      n = state_of(turn) < limit ? state_of(turn) : limit;
-            const int64_t stride = LAST ? 1 : p->length;
-            states[turn] = fetch(
-                call->tensor[kind_of(turn) ? SELSCAN_C : SELSCAN_B],
-                state_origin + n * stride +
-                    step_index(at, state_units::step(state_unit(turn)), p->groups * p->state));
-        }
+        for (int turn = 0; turn < STATE_TURNS; turn++)
+            states[turn] =
+                fetch(call->tensor[kind_of(turn) ? SELSCAN_C : SELSCAN_B],
+                      state_at[turn] + step_index(at, state_step_of(turn), p->groups * p->state));
     }
 
     /* Makes the steps of the span that has been loaded. */
-    template <bool SOFTPLUS>
+    template <bool SOFTPLUS, int KEEP>
     __device__ void prepare(struct place at, int stage)
     {
 #pragma unroll
         for (int turn = 0; turn < ROW_TURNS; turn++) {
-            const int row = row_units::row(row_unit(turn)), step = row_units::step(row_unit(turn));
-            float *const kept = &kept_u[1][turn * UNIT];
-            float deltas[UNIT];
+            const int row = row_of(turn), step = row_step_of(turn);
+            float deltas[UNIT], us[UNIT];
             struct row_step steps[UNIT];
-            spread(u[turn], kept);
-            if (OUT && call->p.gate) /* cost only: nobody else reads it */
-                spread(z[turn], &kept_z[1][turn * UNIT]);
+            spread(u[KEEP][turn], us);
             spread(delta[turn], deltas);
-            if (row_unit(turn) >= row_units::ALL)
+            if (!row_units::there(turn, lane_of_warp()))
                 break;
 #pragma unroll
             for (int j = 0; j < UNIT; j++) {
                 const float raw = deltas[j] + rows->bias[LAST ? row + j : row];
                 steps[j].delta = SOFTPLUS ? softplus_ex2(raw) : raw;
-                steps[j].x = steps[j].delta * kept[j];
+                steps[j].x = steps[j].delta * us[j];
             }
             keep_steps(&rows->step[stage][row][step], steps);
         }
@@ -206,55 +227,81 @@ struct feeder {
             blank(at, stage);
     }
 
-    /* Writes out of the span before the last that was prepared, from the sums that the walk has
-     * left. */
-    template <bool GATE>
+    /* Writes out of a span from the sums that the walk has left. */
+    template <bool GATE, int KEEP>
     __device__ void finish(struct place at, int stage) const
     {
 #pragma unroll
         for (int turn = 0; turn < ROW_TURNS; turn++) {
-            const int row = row_units::row(row_unit(turn)), step = row_units::step(row_unit(turn));
-            float y[UNIT];
+            const int row = row_of(turn), step = row_step_of(turn);
+            float y[UNIT], us[UNIT], zs[UNIT];
             if (row >= w->rows || step >= at.count)
                 continue;
+            spread(u[KEEP][turn], us);
+            spread(z[KEEP][turn], zs);
             sum_lanes(&rows->y[stage][row][step], y);
 #pragma unroll
             for (int j = 0; j < UNIT; j++)
-                y[j] = out_of<GATE>(y[j], rows->D[LAST ? row + j : row], kept_u[0][turn * UNIT + j],
-                                    kept_z[0][turn * UNIT + j]);
+                y[j] = out_of<GATE>(y[j], rows->D[LAST ? row + j : row], us[j], zs[j]);
             store(row_index(turn, at), y);
         }
     }
 
-    /* The next span is the last that was prepared. */
-    __device__ void shift(void)
+    /* The `i`-th of a block's spans, of `spans`, with i % KEPT = KEEP: while it is prepared, the
+     * walk is at the one before it, and the one before that is finished. */
+    template <int KEEP, typename Place>
+    __device__ void turn_to(int i, int spans, Place place_at)
     {
-#pragma unroll
-        for (int i = 0; i < ROW_TURNS * UNIT; i++) {
-            kept_u[0][i] = kept_u[1][i];
-            kept_z[0][i] = kept_z[1][i];
-        }
+        const int stage = i % STAGES, after = (KEEP + 1) % KEPT; /* is i - 2, and i + 1 */
+        if (i >= spans + 2)
+            return;
+        if (OUT && i > 1 && gate)
+            finish<true, after>(place_at(i - 2), stage);
+        else if (OUT && i > 1)
+            finish<false, after>(place_at(i - 2), stage);
+        if (i < spans && call->p.softplus)
+            prepare<true, KEEP>(place_at(i), stage);
+        else if (i < spans)
+            prepare<false, KEEP>(place_at(i), stage);
+        if (i + 1 < spans) /* GPU only: there is no such span */
+            load<after>(place_at(i + 1));
+        if (i <= spans)
+            meet();
     }
 
   private:
-    static __device__ int row_unit(int turn)
+    static __device__ int feeder_of_block(void)
     {
-        return turn * row_units::COUNT + lane_of_warp();
+        return (int)threadIdx.x % FEEDERS;
     }
-    static __device__ int state_unit(int turn)
+    /* The first row and step of a unit. */
+    static __device__ int row_of(int turn)
     {
-        return turn * state_units::COUNT + (int)threadIdx.x % FEEDERS;
+        return row_units::row(turn, lane_of_warp());
+    }
+    static __device__ int row_step_of(int turn)
+    {
+        return row_units::step(turn, lane_of_warp());
+    }
+    static __device__ int state_step_of(int turn)
+    {
+        return state_units::step(turn, feeder_of_block());
     }
     /* Whether a unit is of C, and the first of its states. */
     static __device__ int kind_of(int turn)
     {
-        return state_units::row(state_unit(turn)) / Shape::CAPACITY % KINDS;
+        return state_units::row(turn, feeder_of_block()) / Shape::CAPACITY % KINDS;
     }
     static __device__ int state_of(int turn)
     {
-        return state_units::row(state_unit(turn)) % Shape::CAPACITY;
+        return state_units::row(turn, feeder_of_block()) % Shape::CAPACITY;
     }
 
+    /* A row of `rows`, or the last that a unit of them begins with. */
+    static __device__ int nearest(int row, int rows)
+    {
+        return row < rows - ALONG ? row : rows - ALONG;
+    }
     /* From step 0 to step i of a span, or to its first if there is none; `stride` is that of
      * channel_last. Units of steps go forward. */
     __device__ int64_t step_index(struct place at, int i, int64_t stride) const
@@ -266,9 +313,7 @@ struct feeder {
     }
     __device__ int64_t row_index(int turn, struct place at) const
     {
-        const int limit = w->rows - ALONG, row = row_units::row(row_unit(turn));
-        return row_origin + (row < limit ? row : limit) * (LAST ? 1 : call->p.length) +
-               step_index(at, row_units::step(row_unit(turn)), call->p.channels);
+        return row_at[turn] + step_index(at, row_step_of(turn), call->p.channels);
     }
 
     static __device__ unit fetch(const void *array, int64_t index)
@@ -310,11 +355,11 @@ struct feeder {
     }
     __device__ void keep_states(int stage, int turn) const
     {
-        const int n = state_of(turn), step = state_units::step(state_unit(turn));
+        const int n = state_of(turn), step = state_step_of(turn);
         float4(*const to)[Shape::LANES + 1] = tile->states[stage][kind_of(turn)];
         float values[UNIT];
         spread(states[turn], values);
-        if (state_unit(turn) >= state_units::ALL)
+        if (!state_units::there(turn, feeder_of_block()))
             return;
         if constexpr (Shape::WORDS && LAST)
             to[step][n / QUAD] = make_float4(values[0], values[1], values[2], values[3]);
@@ -328,20 +373,19 @@ struct feeder {
     __device__ void blank(struct place at, int stage) const
     {
 #pragma unroll 1
-        for (int k = row_unit(0); k < row_units::ALL; k += row_units::COUNT)
-            for (int j = 0; j < UNIT; j++) {
-                const int step = row_units::step(k) + (LAST ? 0 : j);
+        for (int turn = 0; turn < ROW_TURNS; turn++)
+            for (int j = 0; j < UNIT && row_units::there(turn, lane_of_warp()); j++) {
+                const int step = row_step_of(turn) + (LAST ? 0 : j);
                 if (step >= at.count)
-                    rows->step[stage][row_units::row(k) + (LAST ? j : 0)][step] = {0, 0};
+                    rows->step[stage][row_of(turn) + (LAST ? j : 0)][step] = {0, 0};
             }
 #pragma unroll 1
-        for (int k = state_unit(0); k < state_units::ALL; k += state_units::COUNT)
-            for (int j = 0; j < UNIT; j++) {
-                const int n = state_units::row(k) + (LAST ? j : 0);
-                const int step = state_units::step(k) + (LAST ? 0 : j);
-                if (n % Shape::CAPACITY >= call->p.state || step >= at.count)
-                    ((float *)tile->states[stage][n / Shape::CAPACITY][step])[n % Shape::CAPACITY] =
-                        0;
+        for (int turn = 0; turn < STATE_TURNS; turn++)
+            for (int j = 0; j < UNIT && state_units::there(turn, feeder_of_block()); j++) {
+                const int n = state_of(turn) + (LAST ? j : 0);
+                const int step = state_step_of(turn) + (LAST ? 0 : j);
+                if (n >= call->p.state || step >= at.count)
+                    ((float *)tile->states[stage][kind_of(turn)][step])[n] = 0;
             }
     }
 

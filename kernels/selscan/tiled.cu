@@ -190,13 +190,7 @@ static inline __device__ void walk_span(const struct selscan_call *call, Shape *
     }
 }
 
-/* All of a block: a span is prepared, another one is walked, a third one is finished. */
-static inline __device__ void meet(void)
-{
-    __syncthreads();
-}
-
-/* What a thread does that feeds: while the walk is at span m, prepares m + 1, finishes m - 1. */
+/* What a thread does that feeds. */
 template <bool OUT, typename Shape, typename Place>
 static inline __device__ void feed(const struct selscan_call *call, const struct warp_rows *w,
                                    Shape *tile, typename Shape::rows *rows, int spans,
@@ -204,23 +198,12 @@ static inline __device__ void feed(const struct selscan_call *call, const struct
 {
     struct feeder<OUT, Shape> f;
     f.begin(call, w, tile, rows);
-    f.load(place_at(0));
+    f.template load<0>(place_at(0));
 #pragma unroll 1
-    for (int m = 0; m < spans + 2; m++) {
-        const int stage = m % STAGES;
-        if (OUT && m > 1 && call->p.gate)
-            f.template finish<true>(place_at(m - 2), stage);
-        else if (OUT && m > 1)
-            f.template finish<false>(place_at(m - 2), stage);
-        f.shift();
-        if (m < spans && call->p.softplus)
-            f.template prepare<true>(place_at(m), stage);
-        else if (m < spans)
-            f.template prepare<false>(place_at(m), stage);
-        if (m + 1 < spans) /* GPU only: there is no such span */
-            f.load(place_at(m + 1));
-        if (m <= spans)
-            meet();
+    for (int i = 0; i < spans + 2; i += KEPT) {
+        f.template turn_to<0>(i, spans, place_at);
+        f.template turn_to<1>(i + 1, spans, place_at);
+        f.template turn_to<2>(i + 2, spans, place_at);
     }
 }
 
@@ -234,12 +217,12 @@ static __global__ void __launch_bounds__(THREADS, TILED_RESIDENT)
     const int warp = (int)threadIdx.x / WARP % WARPS;
     const int64_t segment = blockIdx.x / row_blocks, start = segment * g.steps;
     const int64_t end = start + g.steps < p->length ? start + g.steps : p->length;
-    const int spans = (int)((end - start + SPAN - 1) / SPAN);
+    const int steps = (int)(end - start), spans = (steps + SPAN - 1) / SPAN;
     const struct warp_rows w = warp_rows_of<Shape>(p, blockIdx.x % row_blocks, warp);
     typename Shape::rows *const rows = &tile->warp[warp];
     const auto place_at = [=](int i) -> struct place {
-        const int64_t first = start + (OUT ? i : spans - 1 - i) * (int64_t)SPAN;
-        return {first, end - first < SPAN ? (int)(end - first) : SPAN};
+        const int first = (OUT ? i : spans - 1 - i) * SPAN;
+        return {start + first, steps - first < SPAN ? steps - first : SPAN};
     };
 
     if (!OUT)
