@@ -5,10 +5,10 @@
  *            steps the state is put right. Beside h, the state g that those steps make of zero is
  *            kept, and with the sum S of their delta'
  *
- *                h after = h before + (expm1(A*S)*h before + g)      where |A*S| < 0.3
+ *                h after = h before + (expm1(A*S)*h before + g)      where |A*S| < 0.6
  *
  *            which forgets what the decays of single steps did to h. Elsewhere h is as it is: its
- *            error is at most EXACT errors of ex2, relative to 1 - exp(-0.3).
+ *            error is at most EXACT errors of ex2, relative to 1 - exp(-0.6).
  * Back       What steps leave behind them from zero is the sum of exp(A*R)*x*B, with R the sum of
  *            delta' of later steps. It needs no decay to be exact: the errors do not add up.
  */

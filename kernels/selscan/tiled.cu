@@ -2,30 +2,32 @@
  *
  * Computes   out and final of reference/selscan.h, in fp32.
  * Accepts    state <= 64; every option.
- * Layout     block = 4 warps, 64 channels (state <= 16; else 16) of one batch and group, and one
- *            segment of time. A warp has 16 of them (4): LANES = 4 (16) threads share two
- *            channels, each with four states of both (states.cuh). u, delta and z come in tiles of
- *            STEPS steps, as words of 16 bytes, one tile ahead (lines.cuh); so do B and C, for the
- *            whole block, which makes floats of them. Workspace, where time is cut: for each
- *            segment but the last the states that it leaves behind from zero, and its sum of
- *            delta'.
- * Algorithm  a warp makes delta' and delta'*u of SPAN steps, walks them, adds the sums over states
- *            that its threads have left in shared memory, and finishes the outputs (spans.cuh).
- *            Only B and C need the block's barriers. Time is cut where there are fewer than
- *            TILED_BLOCKS blocks: a pass before finds what each segment leaves behind, from its end
- *            backwards, and a block joins what those before its own have left, in their order.
+ * Layout     block = 8 warps, 64 channels (state <= 16; else 16) of one batch and group, and one
+ *            segment of time. Four warps walk, 16 of the channels (4) each: LANES = 4 (16) threads
+ *            share two channels, each with four states of both (states.cuh). Beside each of them
+ *            a warp feeds it: a thread has words of u, delta and z of the same channels, or single
+ *            elements where words do not fit, and some of B and C (feeder.cuh). Workspace, where
+ *            time is cut: for each segment but the last the states that it leaves behind from zero,
+ *            and its sum of delta'.
+ * Algorithm  while a span of SPAN steps is walked, delta' and delta'*u of the next one are made,
+ *            the one after that is on its way from memory, and the outputs of the one before are
+ *            finished: one barrier a span. So the walk, which the special function unit bounds,
+ *            does not stop for what is around it. Time is cut where there are fewer than
+ *            TILED_BLOCKS blocks: a pass before finds what each segment leaves behind, from its
+ *            end backwards, and a block joins what those before its own have left, in their order.
  * Cost       bytes: B and C again for every further block of channels; where time is cut, u, delta
- *            and B twice. Instructions of the walk: 7.9 an update of a state, of which one is an
- *            exponential; around it some 3.5 (state <= 16). Where time is cut 4.6 and an
- *            exponential more, but for what is forgotten.
- * Error      f32 1.1e-6 at worst on simt, whose ex2 is exact.
+ *            and B twice. Instructions of the walk: 7.5 an update of a state, of which one is an
+ *            exponential; of what feeds it 2.5 (words of f32, state <= 16). Where time is cut 4.6
+ *            and an exponential more, but for what is forgotten.
+ * Error      f32 7.7e-7 at worst on simt, whose ex2 is exact; 4e-6 if each decay were off by 2 ulp
+ *            to the same side.
  * Source     written from the definition; log1p by the series of artanh.
  */
 #include "tile.cuh" /* first: it has a variable of a name that cuda_fp16.h takes */
 
 #include "../device/follow.cuh"
 #include "decay.cuh"
-#include "spans.cuh"
+#include "feeder.cuh"
 
 #ifndef TILED_RESIDENT
 #define TILED_RESIDENT 2 /* blocks of a multiprocessor */
