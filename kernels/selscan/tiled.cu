@@ -243,7 +243,8 @@ static __global__ void __launch_bounds__(THREADS, TILED_RESIDENT)
     meet();
 #pragma unroll 1
     for (int m = 0; m < spans; m++) {
-        walk_span<OUT>(&call, tile, rows, m % STAGES, place_at(m).count, &s, later);
+        if (w.rows > 0) /* cost only: nobody reads it */
+            walk_span<OUT>(&call, tile, rows, m % STAGES, place_at(m).count, &s, later);
         meet();
     }
     if (!OUT)
