@@ -5,10 +5,10 @@
  *            steps the state is put right. Beside h, the state g that those steps make of zero is
  *            kept, and with the sum S of their delta'
  *
- *                h after = h before + (expm1(A*S)*h before + g)      where |A*S| < 0.3
+ *                h after = h before + (expm1(A*S)*h before + g)      where |A*S| < 0.6
  *
  *            which forgets what the decays of single steps did to h. Elsewhere h is as it is: its
- *            error is at most EXACT errors of ex2, relative to 1 - exp(-0.3).
+ *            error is at most EXACT errors of ex2, relative to 1 - exp(-0.6).
  * Back       What steps leave behind them from zero is the sum of exp(A*R)*x*B, with R the sum of
  *            delta' of later steps. It needs no decay to be exact: the errors do not add up.
  */
@@ -21,19 +21,27 @@
 #ifndef TILED_HELD
 #define TILED_HELD 2
 #endif
+#ifndef TILED_EXACT
+#define TILED_EXACT 16 /* steps until states are put right: 8 or 16 */
+#endif
 
-enum { HELD = TILED_HELD, EXACT = 8, QUAD = 4 };
+enum { HELD = TILED_HELD, EXACT = TILED_EXACT, BACK = 8, QUAD = 4 };
 
 static const float LOG2_E = 1.44269504f;
 
-/* Where |A*S*log2(e)| is below this, expm1_of_ex2() is exact: 0.3*log2(e). */
-static const float EXPM1_REACH = 0.43280851f;
+/* Where |A*S*log2(e)| is below this, states are put right: 0.3*log2(e) for each 8 steps. */
+static const float EXPM1_REACH = 0.054101064f * EXACT;
 
-/* 2^w - 1 for |w| < EXPM1_REACH, to 3e-7 of it: interpolated in Chebyshev's points. */
+/* 2^w - 1 for |w| < EXPM1_REACH, to 4e-7 of it: interpolated in Chebyshev's points. */
 static inline __device__ float expm1_of_ex2(float w)
 {
-    const float q = fmaf(fmaf(1.3369317e-3f, w, 9.6542546e-3f), w, 5.5503942e-2f);
-    return fmaf(fmaf(q, w, 0.24022481f), w, 0.69314718f) * w;
+    if constexpr (EXACT == 8) {
+        const float q = fmaf(fmaf(1.3369317e-3f, w, 9.6542546e-3f), w, 5.5503942e-2f);
+        return fmaf(fmaf(q, w, 0.24022481f), w, 0.69314718f) * w;
+    }
+    float q = fmaf(fmaf(1.5552735e-4f, w, 1.3505957e-3f), w, 9.6177093e-3f);
+    q = fmaf(fmaf(q, w, 5.5499257e-2f), w, 0.24022652f);
+    return fmaf(q, w, 0.69314738f) * w;
 }
 
 struct states {
@@ -97,13 +105,13 @@ static inline __device__ void states_walk(struct states *s, const struct row_ste
     }
 }
 
-/* Adds what EXACT steps leave behind the last that has been taken, from the latest of them to the
+/* Adds what BACK steps leave behind the last that has been taken, from the latest of them to the
  * first; later[] is the sum of delta' of those behind. */
 static inline __device__ void states_gather(struct states *s, const struct row_step *step, int row,
                                             const float4 *B, int pitch, float later[])
 {
 #pragma unroll
-    for (int t = EXACT - 1; t >= 0; t--) {
+    for (int t = BACK - 1; t >= 0; t--) {
         const float4 b = B[t * pitch];
         const float Bs[QUAD] = {b.x, b.y, b.z, b.w};
 #pragma unroll
@@ -136,7 +144,7 @@ static inline __device__ void states_pass(struct states *s, const struct row_ste
 {
     float spoiled[QUAD] = {0};
 #pragma unroll
-    for (int t = EXACT - 1; t >= 0; t--) {
+    for (int t = BACK - 1; t >= 0; t--) {
         const float4 b = B[t * pitch];
         spoiled[0] = fmaf(0, b.x, spoiled[0]);
         spoiled[1] = fmaf(0, b.y, spoiled[1]);
@@ -147,7 +155,7 @@ static inline __device__ void states_pass(struct states *s, const struct row_ste
     for (int k = 0; k < HELD; k++) {
         float x = 0;
 #pragma unroll
-        for (int t = EXACT - 1; t >= 0; t--) {
+        for (int t = BACK - 1; t >= 0; t--) {
             x = fmaf(0, step[k * row + t].x, x);
             later[k] += step[k * row + t].delta;
         }

@@ -2,30 +2,32 @@
  *
  * Computes   out and final of reference/selscan.h, in fp32.
  * Accepts    state <= 64; every option.
- * Layout     block = 4 warps, 64 channels (state <= 16; else 16) of one batch and group, and one
- *            segment of time. A warp has 16 of them (4): LANES = 4 (16) threads share two
- *            channels, each with four states of both (states.cuh). u, delta and z come in tiles of
- *            STEPS steps, as words of 16 bytes, one tile ahead (lines.cuh); so do B and C, for the
- *            whole block, which makes floats of them. Workspace, where time is cut: for each
- *            segment but the last the states that it leaves behind from zero, and its sum of
- *            delta'.
- * Algorithm  a warp makes delta' and delta'*u of SPAN steps, walks them, adds the sums over states
- *            that its threads have left in shared memory, and finishes the outputs (spans.cuh).
- *            Only B and C need the block's barriers. Time is cut where there are fewer than
- *            TILED_BLOCKS blocks: a pass before finds what each segment leaves behind, from its end
- *            backwards, and a block joins what those before its own have left, in their order.
+ * Layout     block = 8 warps, 64 channels (state <= 16; else 16) of one batch and group, and one
+ *            segment of time. Four warps walk, 16 of the channels (4) each: LANES = 4 (16) threads
+ *            share two channels, each with four states of both (states.cuh). Beside each of them
+ *            a warp feeds it: a thread has words of u, delta and z of the same channels, or single
+ *            elements where words do not fit, and some of B and C (feeder.cuh). Workspace, where
+ *            time is cut: for each segment but the last the states that it leaves behind from zero,
+ *            and its sum of delta'.
+ * Algorithm  while a span of SPAN steps is walked, delta' and delta'*u of the next one are made,
+ *            the one after that is on its way from memory, and the outputs of the one before are
+ *            finished: one barrier a span. So the walk, which the special function unit bounds,
+ *            does not stop for what is around it. Time is cut where there are fewer than
+ *            TILED_BLOCKS blocks: a pass before finds what each segment leaves behind, from its
+ *            end backwards, and a block joins what those before its own have left, in their order.
  * Cost       bytes: B and C again for every further block of channels; where time is cut, u, delta
- *            and B twice. Instructions of the walk: 7.9 an update of a state, of which one is an
- *            exponential; around it some 3.5 (state <= 16). Where time is cut 4.6 and an
- *            exponential more, but for what is forgotten.
- * Error      f32 1.1e-6 at worst on simt, whose ex2 is exact.
+ *            and B twice. Instructions of the walk: 7.5 an update of a state, of which one is an
+ *            exponential; of what feeds it 2.5 (words of f32, state <= 16). Where time is cut 4.6
+ *            and an exponential more, but for what is forgotten.
+ * Error      f32 7.7e-7 at worst on simt, whose ex2 is exact; 4e-6 if each decay were off by 2 ulp
+ *            to the same side.
  * Source     written from the definition; log1p by the series of artanh.
  */
 #include "tile.cuh" /* first: it has a variable of a name that cuda_fp16.h takes */
 
 #include "../device/follow.cuh"
 #include "decay.cuh"
-#include "spans.cuh"
+#include "feeder.cuh"
 
 #ifndef TILED_RESIDENT
 #define TILED_RESIDENT 2 /* blocks of a multiprocessor */
@@ -45,7 +47,6 @@ struct segments {
     float *state; /* (segments - 1, rows, pitch): left behind from zero */
     float *total; /* (segments - 1, rows): sum of delta' */
     int64_t rows, pitch, steps, count;
-    bool words; /* rows begin on boundaries of 16 bytes, in all tensors */
 };
 
 /* The row of a warp that a thread has as its k-th, and the first of its states. */
@@ -133,17 +134,15 @@ static inline __device__ void keep_final(const struct selscan_call *call, const 
                               held_state<Shape>() + j, s->h[k][j]);
 }
 
-/* The rows of a warp of a block. */
+/* The rows of a warp of a block; none behind the last if there are none. */
 template <typename Shape>
 static inline __device__ struct warp_rows warp_rows_of(const struct selscan *p, int64_t row_block,
                                                        int warp)
 {
     const struct tile_rows r = tile_rows_of<Shape>(p, row_block);
-    const int before = warp * Shape::WARP_ROWS, left = r.rows - before;
-    return {r.b, r.group, r.channel + before,
-            left < 0                  ? 0
-            : left < Shape::WARP_ROWS ? left
-                                      : Shape::WARP_ROWS};
+    const int wanted = warp * Shape::WARP_ROWS, before = wanted < r.rows ? wanted : r.rows;
+    const int left = r.rows - before;
+    return {r.b, r.group, r.channel + before, left < Shape::WARP_ROWS ? left : Shape::WARP_ROWS};
 }
 
 /* A, and zeros. */
@@ -168,135 +167,85 @@ static inline __device__ void begin_states(const struct selscan_call *call,
 
 /* Takes the states through a span. */
 template <bool OUT, typename Shape>
-static inline __device__ void walk_span(Shape *tile, const struct span<Shape> *span,
+static inline __device__ void walk_span(const struct selscan_call *call, Shape *tile,
+                                        typename Shape::rows *rows, int stage, int count,
                                         struct states *s, float later[])
 {
     const int row = held_row<Shape>(0), lane = lane_of_warp() % Shape::LANES;
-    typename Shape::rows *const rows = span->rows;
+    const int STEP = OUT ? EXACT : BACK;
 #pragma unroll 1
-    for (int done = 0; done < SPAN; done += EXACT) {
-        const int first = OUT ? done : SPAN - EXACT - done, in = span->begin + first;
-        const struct row_step *const step = &rows->step[row][first];
-        if (in >= span->at->count) /* cost only: there are no steps */
+    for (int done = 0; done < SPAN; done += STEP) {
+        const int first = OUT ? done : SPAN - STEP - done;
+        const struct row_step *const step = &rows->step[stage][row][first];
+        const float4 *const B = &tile->states[stage][0][first][lane];
+        const float4 *const C = &tile->states[stage][1][first][lane];
+        if (first >= count) /* cost only: there are no steps */
             continue;
         if (OUT)
-            states_walk(s, step, Shape::GROUPS * (SPAN + 2), &tile->B[in][lane], &tile->C[in][lane],
-                        Shape::LANES + 1, &rows->y[row][lane * Shape::Y_LANE + first],
+            states_walk(s, step, Shape::GROUPS * (SPAN + 2), B, C, Shape::LANES + 1,
+                        &rows->y[stage][row][lane * Shape::Y_LANE + first],
                         Shape::GROUPS * Shape::Y_ROW);
-        else if (span->call->p.softplus && states_forget(s, later)) /* cost only: the same bits */
-            states_pass(s, step, Shape::GROUPS * (SPAN + 2), &tile->B[in][lane], Shape::LANES + 1,
-                        later);
+        else if (call->p.softplus && states_forget(s, later)) /* cost only: the same bits */
+            states_pass(s, step, Shape::GROUPS * (SPAN + 2), B, Shape::LANES + 1, later);
         else
-            states_gather(s, step, Shape::GROUPS * (SPAN + 2), &tile->B[in][lane], Shape::LANES + 1,
-                          later);
+            states_gather(s, step, Shape::GROUPS * (SPAN + 2), B, Shape::LANES + 1, later);
     }
 }
 
-/* The steps of a span, and its outputs, in the form that fits the problem. */
-template <typename Shape>
-static inline __device__ void prepare_span(const struct span<Shape> *span, bool words)
+/* What a thread does that feeds. */
+template <bool OUT, typename Shape, typename Place>
+static inline __device__ void feed(const struct selscan_call *call, const struct warp_rows *w,
+                                   Shape *tile, typename Shape::rows *rows, int spans,
+                                   Place place_at)
 {
-    const bool softplus = span->call->p.softplus;
-    if constexpr (!Shape::LAST)
-        if (words) {
-            if (softplus)
-                span->template prepare_words<true>();
-            else
-                span->template prepare_words<false>();
-            return;
-        }
-    if (softplus)
-        span->template prepare<true>();
-    else
-        span->template prepare<false>();
-}
-template <typename Shape>
-static inline __device__ void finish_span(const struct span<Shape> *span, bool words)
-{
-    const bool gate = span->call->p.gate;
-    if constexpr (!Shape::LAST)
-        if (words) {
-            if (gate)
-                span->template finish_words<true>();
-            else
-                span->template finish_words<false>();
-            return;
-        }
-    if (gate)
-        span->template finish<true>();
-    else
-        span->template finish<false>();
+    struct feeder<OUT, Shape> f;
+    f.begin(call, w, tile, rows);
+    f.template load<0>(place_at(0));
+#pragma unroll 1
+    for (int i = 0; i < spans + 2; i += KEPT) {
+        f.template turn_to<0>(i, spans, place_at);
+        f.template turn_to<1>(i + 1, spans, place_at);
+        f.template turn_to<2>(i + 2, spans, place_at);
+    }
 }
 
-/* Prepares a span, walks it, and finishes it. */
-template <bool OUT, typename Shape>
-static inline __device__ void pass_span(Shape *tile, const struct span<Shape> *span, bool words,
-                                        struct states *s, float later[])
-{
-    prepare_span(span, words);
-    __syncwarp(); /* the steps are prepared; the sums of those before are read */
-    walk_span<OUT>(tile, span, s, later);
-    __syncwarp(); /* the steps are walked, their sums there */
-    if (!OUT)
-        return;
-    finish_span(span, words);
-}
-
-/* Segments and blocks of rows share the grid's one dimension. */
+/* Segments and blocks of rows share the grid's one dimension. The first half of a block walks. */
 template <bool OUT, typename Shape>
 static __global__ void __launch_bounds__(THREADS, TILED_RESIDENT)
     walk(const struct selscan_call call, const struct segments g, int64_t row_blocks)
 {
     DYNAMIC_SHARED(Shape, tile);
     const struct selscan *p = &call.p;
-    const int warp = (int)threadIdx.x / WARP, lane = lane_of_warp();
+    const int warp = (int)threadIdx.x / WARP % WARPS;
     const int64_t segment = blockIdx.x / row_blocks, start = segment * g.steps;
     const int64_t end = start + g.steps < p->length ? start + g.steps : p->length;
-    const int tiles = (int)((end - start + STEPS - 1) / STEPS);
+    const int steps = (int)(end - start), spans = (steps + SPAN - 1) / SPAN;
     const struct warp_rows w = warp_rows_of<Shape>(p, blockIdx.x % row_blocks, warp);
     typename Shape::rows *const rows = &tile->warp[warp];
-    struct states s;
-    float later[HELD] = {0};
-    const auto place_at = [&](int i) {
-        return place_of<Shape>(p, &w, start + (OUT ? i : tiles - 1 - i) * (int64_t)STEPS, end);
+    const auto place_at = [=](int i) -> struct place {
+        const int first = (OUT ? i : spans - 1 - i) * SPAN;
+        return {start + first, steps - first < SPAN ? steps - first : SPAN};
     };
 
-    struct place next = place_at(0);
     if (!OUT)
         let_next_start(); /* cost only: or it starts later */
-    copy_tile<OUT>(&call, &next, 0, tile, rows);
-    if (lane < Shape::WARP_ROWS) {
-        const float *const bias = (const float *)call.tensor[SELSCAN_DELTA_BIAS];
-        const float *const D = (const float *)call.tensor[SELSCAN_D];
-        rows->bias[lane] = lane < w.rows && p->bias ? bias[w.channel + lane] : 0.0f;
-        rows->D[lane] = lane < w.rows && p->skip ? D[w.channel + lane] : 0.0f;
+    if (threadIdx.x >= FEEDERS) {
+        feed<OUT>(&call, &w, tile, rows, spans, place_at);
+        return;
     }
+    struct states s;
+    float later[HELD] = {0};
     begin_states<Shape>(&call, &w, &s);
     if (OUT) {
         wait_for_previous(); /* GPU only: for what segments left */
         join_segments<Shape>(&call, &g, &w, segment, &s);
     }
-    for (int i = 0; i < tiles; i++) {
-        const int stage = i % STAGES;
-        const struct place now = next;
-        copy_async_wait<0>();
-        __syncthreads(); /* the copies are there; all threads are done with the tile before */
-        if (i + 1 < tiles) {
-            next = place_at(i + 1);
-            copy_tile<OUT>(&call, &next, (i + 1) % STAGES, tile, rows);
-        }
-        widen<Shape>(p, call.tensor[SELSCAN_B], &now, tile->copied[stage][0], tile->B);
-        if (OUT)
-            widen<Shape>(p, call.tensor[SELSCAN_C], &now, tile->copied[stage][1], tile->C);
-        __syncthreads(); /* B and C are whole */
-        const int spans = (now.count + SPAN - 1) / SPAN;
+    meet();
 #pragma unroll 1
-        for (int m = 0; m < spans; m++) {
-            const struct span<Shape> span = {
-                &call, &w, &now, rows, stage, (OUT ? m : spans - 1 - m) * SPAN
-            };
-            pass_span<OUT>(tile, &span, g.words, &s, later);
-        }
+    for (int m = 0; m < spans; m++) {
+        if (w.rows > 0) /* cost only: nobody reads it */
+            walk_span<OUT>(&call, tile, rows, m % STAGES, place_at(m).count, &s, later);
+        meet();
     }
     if (!OUT)
         keep_left<Shape>(&g, p, &w, segment, &s, later);
@@ -316,7 +265,7 @@ static struct segments carve(const struct selscan *p, void *memory)
     struct segments g = {};
     g.rows = p->batch * p->channels;
     g.pitch = lanes_of(p) * QUAD;
-    g.steps = blocks_for(blocks_for(p->length, wanted), EXACT) * EXACT;
+    g.steps = blocks_for(blocks_for(p->length, wanted), SPAN) * SPAN;
     g.count = blocks_for(p->length, g.steps);
     g.state = (float *)memory;
     g.total = g.state + (g.count - 1) * g.rows * g.pitch;
@@ -332,10 +281,7 @@ static size_t workspace(const void *problem)
 template <typename Shape>
 static int run_shape(const struct selscan_call &call, void *memory, void *stream)
 {
-    struct segments g = carve(&call.p, memory);
-    g.words = !Shape::LAST && !call.p.reverse && call.p.length % VECTOR<Shape::DTYPE> == 0;
-    for (const int tensor : {SELSCAN_U, SELSCAN_DELTA, SELSCAN_Z, SELSCAN_OUT})
-        g.words = g.words && vector_phase<Shape::DTYPE>(call.tensor[tensor], 0) == 0;
+    const struct segments g = carve(&call.p, memory);
     const int64_t row_blocks = tile_row_blocks(&call.p, Shape::ROWS);
     int error = 0;
     if (g.count > 1)
@@ -349,12 +295,33 @@ static int run_shape(const struct selscan_call &call, void *memory, void *stream
                          call, g, row_blocks);
 }
 
+/* Whether each four neighbours in memory that the problem has lie together in a word. */
+template <enum dtype DTYPE>
+static bool words_fit(const struct selscan_call *call)
+{
+    const struct selscan *p = &call->p;
+    bool fit = p->layout == CHANNEL_LAST
+                   ? p->channels / p->groups % QUAD == 0 && p->state % QUAD == 0
+                   : p->length % QUAD == 0 && !p->reverse;
+    for (const int tensor :
+         {SELSCAN_U, SELSCAN_DELTA, SELSCAN_Z, SELSCAN_OUT, SELSCAN_B, SELSCAN_C})
+        fit = fit && vector_phase<DTYPE>(call->tensor[tensor], 0) % QUAD == 0;
+    return fit;
+}
+
+template <enum dtype DTYPE, int LANES, bool LAST>
+static int run_words(const struct selscan_call &call, void *memory, void *stream)
+{
+    return words_fit<DTYPE>(&call)
+               ? run_shape<shape<DTYPE, LANES, LAST, true>>(call, memory, stream)
+               : run_shape<shape<DTYPE, LANES, LAST, false>>(call, memory, stream);
+}
+
 template <enum dtype DTYPE, int LANES>
 static int run_layout(const struct selscan_call &call, void *memory, void *stream)
 {
-    return call.p.layout == CHANNEL_LAST
-               ? run_shape<shape<DTYPE, LANES, true>>(call, memory, stream)
-               : run_shape<shape<DTYPE, LANES, false>>(call, memory, stream);
+    return call.p.layout == CHANNEL_LAST ? run_words<DTYPE, LANES, true>(call, memory, stream)
+                                         : run_words<DTYPE, LANES, false>(call, memory, stream);
 }
 
 template <enum dtype DTYPE>
