@@ -64,7 +64,9 @@ static inline __device__ void sums(const struct conv1d *p, const filter<WIDTH> *
             out[j] = 0;
 }
 
-template <enum dtype DTYPE, int WIDTH, bool NEIGHBOURS, bool SEQ>
+/* BARE: neither initial, final nor seq_idx, and the channels of a thread are neighbours: less code,
+ * which comes to a cold multiprocessor sooner. */
+template <enum dtype DTYPE, int WIDTH, bool NEIGHBOURS, bool SEQ, bool BARE>
 static __global__ void __launch_bounds__(THREADS, BLOCKS)
     convolve(const struct conv1d_call call, const struct runs runs)
 {
@@ -80,14 +82,17 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     const struct stretch s = stretch_of(p, &runs, run, c.first);
     window<WIDTH> w = {};
 
-    if (p->final) /* cost only: nothing to do without */
+    if (!BARE && p->final) /* cost only: nothing to do without */
         conv1d_keep_share(&call);
     if (s.b >= p->batch || !c.count)
         return;
     start_group<DTYPE, NEIGHBOURS>(x, &s, &c, 0, s.origin, ring);
     start_group<DTYPE, NEIGHBOURS>(x, &s, &c, GROUP, s.origin + GROUP * s.pitch, ring);
     const filter<WIDTH> f = filter_of<DTYPE, NEIGHBOURS, WIDTH>(p, call.tensor, &c);
-    channels_before<DTYPE, NEIGHBOURS, WIDTH>(p, call.tensor, &c, &s, w.x + GROUP);
+    if (BARE)
+        channels_before_in_x<DTYPE, WIDTH>(call.tensor, &c, &s, w.x + GROUP);
+    else
+        channels_before<DTYPE, NEIGHBOURS, WIDTH>(p, call.tensor, &c, &s, w.x + GROUP);
 #pragma unroll
     for (int k = 0; k < HALO; k++)
         if (SEQ && s.start - HALO + k >= 0) /* GPU only: no load from before */
@@ -130,9 +135,10 @@ static int run(const void *problem, void *const tensor[], void *, void *stream)
         return conv1d_for_width(p->width, [&](auto width) {
             const enum dtype DTYPE = decltype(dtype)::value;
             const int WIDTH = decltype(width)::value;
-            return launch(!fit         ? convolve<DTYPE, WIDTH, false, true>
-                          : p->seq_idx ? convolve<DTYPE, WIDTH, true, true>
-                                       : convolve<DTYPE, WIDTH, true, false>,
+            return launch(!fit                     ? convolve<DTYPE, WIDTH, false, true, false>
+                          : p->seq_idx             ? convolve<DTYPE, WIDTH, true, true, false>
+                          : p->initial || p->final ? convolve<DTYPE, WIDTH, true, false, false>
+                                                   : convolve<DTYPE, WIDTH, true, false, true>,
                           blocks_for(threads, THREADS), THREADS, 0, stream, call, runs);
         });
     });

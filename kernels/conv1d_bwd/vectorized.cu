@@ -42,15 +42,18 @@ static inline __device__ struct ring *ring_of(struct ring *ring, int slice)
 
 /* Starts to fetch a slice: a group of copies. Of the slice before the part, the last lane's
  * samples, zeros where the row begins; of the one behind it, the first lane's word; nothing of
- * others. */
-template <enum dtype DTYPE, bool LONG, bool REVERSE>
+ * others. BARE: no word of any slice is special. */
+template <enum dtype DTYPE, bool LONG, bool REVERSE, bool BARE>
 static inline __device__ void start_slice(const struct conv1d_bwd_call *call,
                                           const struct words *words, const struct share *s,
                                           int slice, int64_t at, struct ring *ring)
 {
     const void *const x = call->tensor[CONV1D_BWD_X], *const dout = call->tensor[CONV1D_BWD_DOUT];
     struct ring *const to = ring_of(ring, slice);
-    if (LONG && share_inside(s, slice)) { /* cost only: the other does the same */
+    if (BARE && (slice < s->first || slice >= s->end) &&
+        (slice < max(s->first - 1, 0) || s->lane != (slice < s->first ? WARP - 1 : 0))) {
+        to->x[threadIdx.x] = make_uint4(0, 0, 0, 0);
+    } else if (BARE || (LONG && share_inside(s, slice))) { /* cost only: the other does the same */
         const int64_t bytes = at * (16 / VECTOR<DTYPE>);
         copy_async<16>(&to->x[threadIdx.x], (const char *)x + bytes);
         copy_async<16>(&to->dout[threadIdx.x], (const char *)dout + bytes);
@@ -188,7 +191,9 @@ static inline __device__ void take_slice(const struct conv1d_bwd_call *call,
                     conv1d_bwd_sample(p, call->tensor, b, s->d, s->own - HALO));
 }
 
-template <enum dtype DTYPE, int WIDTH, bool LONG, bool SEQ, bool REVERSE>
+/* BARE: all slices are of full words, and there is neither initial, dfinal nor seq_idx: less code,
+ * which comes to a cold multiprocessor sooner. */
+template <enum dtype DTYPE, int WIDTH, bool LONG, bool SEQ, bool REVERSE, bool BARE>
 static __global__ void __launch_bounds__(THREADS, BLOCKS)
     walk(const struct conv1d_bwd_call call, const struct words words, float *partial)
 {
@@ -205,17 +210,17 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     const int last = LONG && s.end < words.slices ? s.end : s.end - 1;
     int64_t at = s.at + (int64_t)last * STRIDE;
     for (int k = 0; k < DEPTH - 1; k++)
-        start_slice<DTYPE, LONG, REVERSE>(&call, &words, &s, last - k, at - k * STRIDE, ring);
+        start_slice<DTYPE, LONG, REVERSE, BARE>(&call, &words, &s, last - k, at - k * STRIDE, ring);
 #pragma unroll
     for (int k = 0; k <= WIDTH; k++)
         c.sum[k] = 0;
     conv1d_filter<DTYPE, WIDTH>(p, call.tensor, min(s.d, p->channels - 1), c.tap, &c.bias);
 #pragma unroll 1
     for (int slice = last; slice >= s.first; slice--, at -= STRIDE) {
-        start_slice<DTYPE, LONG, REVERSE>(&call, &words, &s, slice - (DEPTH - 1),
-                                          at - (DEPTH - 1) * STRIDE, ring);
-        copy_async_wait<DEPTH - 2>();        /* this slice and the one before it */
-        if (LONG && share_inside(&s, slice)) /* cost only: the other does the same */
+        start_slice<DTYPE, LONG, REVERSE, BARE>(&call, &words, &s, slice - (DEPTH - 1),
+                                                at - (DEPTH - 1) * STRIDE, ring);
+        copy_async_wait<DEPTH - 2>();                  /* this slice and the one before it */
+        if (BARE || (LONG && share_inside(&s, slice))) /* cost only: the other does the same */
             take_slice<DTYPE, WIDTH, LONG, SEQ, REVERSE, true>(&call, &words, &s, slice, at, ring,
                                                                behind, &c);
         else
@@ -224,7 +229,7 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     }
 #pragma unroll
     for (int k = 0; k <= WIDTH; k++) {
-        for (int distance = words.lanes / 2; distance; distance /= 2)
+        for (int distance = (BARE ? WARP : words.lanes) / 2; distance; distance /= 2)
             c.sum[k] += __shfl_xor_sync(ALL_LANES, c.sum[k], distance);
         if (s.inside && s.own == 0 && k < conv1d_bwd_sums(p))
             partial[partial_at(p, s.part, k, s.d)] = c.sum[k];
@@ -240,6 +245,16 @@ template <enum dtype DTYPE>
 static struct words plan_of(const struct conv1d *p, int phase)
 {
     return words_of<DTYPE>(p, phase, EACH, WARPS_ENOUGH);
+}
+
+/* Whether long rows have no word that is special. */
+template <enum dtype DTYPE>
+static bool bare(const struct conv1d *p, const struct words *words)
+{
+    const int V = VECTOR<DTYPE>;
+    return /* cost only: the other does the same */
+        words->phase == 0 && p->pad % V == 0 && p->length % (WARP * V) == 0 && !p->initial &&
+        !p->final;
 }
 
 /* Enough wherever the tensors begin. */
@@ -263,11 +278,13 @@ static int run_shape(const struct conv1d_bwd_call &call, void *workspace, void *
     const struct words words = plan_of<DTYPE>(
         &call.p, words_phase<DTYPE>(call.tensor[CONV1D_BWD_X], call.tensor[CONV1D_BWD_DOUT],
                                     call.tensor[CONV1D_BWD_DX]));
-    const int error = launch(call.p.seq_idx     ? walk<DTYPE, WIDTH, true, true, REVERSE>
-                             : words.rows_short ? walk<DTYPE, WIDTH, false, false, REVERSE>
-                                                : walk<DTYPE, WIDTH, true, false, REVERSE>,
-                             blocks_for(words.columns.value * words.all_parts, THREADS / WARP),
-                             THREADS, 0, stream, call, words, (float *)workspace);
+    const int error =
+        launch(call.p.seq_idx                 ? walk<DTYPE, WIDTH, true, true, REVERSE, false>
+               : words.rows_short             ? walk<DTYPE, WIDTH, false, false, REVERSE, false>
+               : bare<DTYPE>(&call.p, &words) ? walk<DTYPE, WIDTH, true, false, REVERSE, true>
+                                              : walk<DTYPE, WIDTH, true, false, REVERSE, false>,
+               blocks_for(words.columns.value * words.all_parts, THREADS / WARP), THREADS, 0,
+               stream, call, words, (float *)workspace);
     return error ? error : reduce(call, workspace, words.all_parts, stream);
 }
 
