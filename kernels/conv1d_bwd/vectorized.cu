@@ -21,7 +21,8 @@
 #include "slope.cuh"
 #include "words.cuh"
 
-enum { THREADS = 128, DEPTH = 4, EACH = 16, WARPS_ENOUGH = 4096, BLOCKS = 5 };
+enum { THREADS = 256, DEPTH = 4, EACH = 16, WARPS_ENOUGH = 4096, BLOCKS = 3 };
+enum { PARTS_FEW = THREADS / WARP };
 
 /* What a lane keeps of its channel. */
 template <int WIDTH>
@@ -191,49 +192,94 @@ static inline __device__ void take_slice(const struct conv1d_bwd_call *call,
                     conv1d_bwd_sample(p, call->tensor, b, s->d, s->own - HALO));
 }
 
-/* BARE: all slices are of full words, and there is neither initial, dfinal nor seq_idx: less code,
- * which comes to a cold multiprocessor sooner. */
+/* A part, and its sums in all lanes of a row. BARE: all slices are of full words, and there is
+ * neither initial, dfinal nor seq_idx: less code, which comes to a cold multiprocessor sooner. */
 template <enum dtype DTYPE, int WIDTH, bool LONG, bool SEQ, bool REVERSE, bool BARE>
-static __global__ void __launch_bounds__(THREADS, BLOCKS)
-    walk(const struct conv1d_bwd_call call, const struct words words, float *partial)
+static inline __device__ void walk_part(const struct conv1d_bwd_call *call,
+                                        const struct words *words, const struct share *s,
+                                        struct ring *ring, float sum[])
 {
-    const struct conv1d *p = &call.p;
+    const struct conv1d *p = &call->p;
     const int STRIDE = SLICE_STRIDE<DTYPE, REVERSE>;
-    SHARED(struct ring, ring, [DEPTH]);
-    struct share s;
     channel<WIDTH> c;
     float behind[WIDTH] = {0};
-
-    let_next_start(); /* cost only: or it starts later */
-    if (!share_of<DTYPE, LONG, REVERSE>(p, &words, &s))
-        return; /* the whole warp */
-    const int last = LONG && s.end < words.slices ? s.end : s.end - 1;
-    int64_t at = s.at + (int64_t)last * STRIDE;
+    const int last = LONG && s->end < words->slices ? s->end : s->end - 1;
+    int64_t at = s->at + (int64_t)last * STRIDE;
     for (int k = 0; k < DEPTH - 1; k++)
-        start_slice<DTYPE, LONG, REVERSE, BARE>(&call, &words, &s, last - k, at - k * STRIDE, ring);
+        start_slice<DTYPE, LONG, REVERSE, BARE>(call, words, s, last - k, at - k * STRIDE, ring);
 #pragma unroll
     for (int k = 0; k <= WIDTH; k++)
         c.sum[k] = 0;
-    conv1d_filter<DTYPE, WIDTH>(p, call.tensor, min(s.d, p->channels - 1), c.tap, &c.bias);
+    conv1d_filter<DTYPE, WIDTH>(p, call->tensor, min(s->d, p->channels - 1), c.tap, &c.bias);
 #pragma unroll 1
-    for (int slice = last; slice >= s.first; slice--, at -= STRIDE) {
-        start_slice<DTYPE, LONG, REVERSE, BARE>(&call, &words, &s, slice - (DEPTH - 1),
+    for (int slice = last; slice >= s->first; slice--, at -= STRIDE) {
+        start_slice<DTYPE, LONG, REVERSE, BARE>(call, words, s, slice - (DEPTH - 1),
                                                 at - (DEPTH - 1) * STRIDE, ring);
-        copy_async_wait<DEPTH - 2>();                  /* this slice and the one before it */
-        if (BARE || (LONG && share_inside(&s, slice))) /* cost only: the other does the same */
-            take_slice<DTYPE, WIDTH, LONG, SEQ, REVERSE, true>(&call, &words, &s, slice, at, ring,
+        copy_async_wait<DEPTH - 2>();                 /* this slice and the one before it */
+        if (BARE || (LONG && share_inside(s, slice))) /* cost only: the other does the same */
+            take_slice<DTYPE, WIDTH, LONG, SEQ, REVERSE, true>(call, words, s, slice, at, ring,
                                                                behind, &c);
         else
-            take_slice<DTYPE, WIDTH, LONG, SEQ, REVERSE, false>(&call, &words, &s, slice, at, ring,
+            take_slice<DTYPE, WIDTH, LONG, SEQ, REVERSE, false>(call, words, s, slice, at, ring,
                                                                 behind, &c);
     }
 #pragma unroll
     for (int k = 0; k <= WIDTH; k++) {
-        for (int distance = (BARE ? WARP : words.lanes) / 2; distance; distance /= 2)
-            c.sum[k] += __shfl_xor_sync(ALL_LANES, c.sum[k], distance);
-        if (s.inside && s.own == 0 && k < conv1d_bwd_sums(p))
-            partial[partial_at(p, s.part, k, s.d)] = c.sum[k];
+        sum[k] = c.sum[k];
+        for (int distance = (LONG ? WARP : words->lanes) / 2; distance; distance /= 2)
+            sum[k] += __shfl_xor_sync(ALL_LANES, sum[k], distance);
     }
+}
+
+template <enum dtype DTYPE, int WIDTH, bool LONG, bool SEQ, bool REVERSE, bool BARE>
+static __global__ void __launch_bounds__(THREADS, BLOCKS)
+    walk(const struct conv1d_bwd_call call, const struct words words, float *partial)
+{
+    SHARED(struct ring, ring, [DEPTH]);
+    struct share s;
+    float sum[WIDTH + 1];
+    int column;
+
+    let_next_start(); /* cost only: or it starts later */
+    const int64_t part = divide(thread_index() / WARP, &words.columns, &column);
+    if (part >= words.all_parts)
+        return; /* the whole warp */
+    share_at<DTYPE, LONG, REVERSE>(&call.p, &words, part, column, &s);
+    walk_part<DTYPE, WIDTH, LONG, SEQ, REVERSE, BARE>(&call, &words, &s, ring, sum);
+#pragma unroll
+    for (int k = 0; k <= WIDTH; k++)
+        if (s.inside && s.own == 0 && k < conv1d_bwd_sums(&call.p))
+            partial[partial_at(&call.p, part, k, s.d)] = sum[k];
+}
+
+/* Block = channel, warp = part: sums of few parts need neither workspace nor another launch. */
+template <enum dtype DTYPE, int WIDTH, bool REVERSE>
+static __global__ void __launch_bounds__(THREADS, BLOCKS)
+    walk_channel(const struct conv1d_bwd_call call, const struct words words)
+{
+    SHARED(struct ring, ring, [DEPTH]);
+    SHARED(float, sums, [PARTS_FEW][WIDTH + 1]);
+    const int part = (int)threadIdx.x / WARP, parts = (int)words.all_parts;
+    if (part < parts) {
+        struct share s;
+        float sum[WIDTH + 1];
+        share_at<DTYPE, true, REVERSE>(&call.p, &words, part, (int)blockIdx.x, &s);
+        walk_part<DTYPE, WIDTH, true, false, REVERSE, true>(&call, &words, &s, ring, sum);
+#pragma unroll
+        for (int k = 0; k <= WIDTH; k++)
+            if (s.lane == 0)
+                sums[part][k] = sum[k];
+    }
+    __syncthreads(); /* the sums of all parts are written */
+    const int k = (int)threadIdx.x;
+    if (k >= conv1d_bwd_sums(&call.p))
+        return;
+    double total = 0;
+#pragma unroll
+    for (int i = 0; i < PARTS_FEW; i++)
+        if (i < parts)
+            total += (double)sums[i][k];
+    conv1d_bwd_store_sum(&call.p, call.tensor, blockIdx.x, k, (float)total);
 }
 
 static const char *accepts(const void *problem)
@@ -253,8 +299,8 @@ static bool bare(const struct conv1d *p, const struct words *words)
 {
     const int V = VECTOR<DTYPE>;
     return /* cost only: the other does the same */
-        words->phase == 0 && p->pad % V == 0 && p->length % (WARP * V) == 0 && !p->initial &&
-        !p->final;
+        !words->rows_short && !p->seq_idx && words->phase == 0 && p->pad % V == 0 &&
+        p->length % (WARP * V) == 0 && !p->initial && !p->final;
 }
 
 /* Enough wherever the tensors begin. */
@@ -278,13 +324,16 @@ static int run_shape(const struct conv1d_bwd_call &call, void *workspace, void *
     const struct words words = plan_of<DTYPE>(
         &call.p, words_phase<DTYPE>(call.tensor[CONV1D_BWD_X], call.tensor[CONV1D_BWD_DOUT],
                                     call.tensor[CONV1D_BWD_DX]));
-    const int error =
-        launch(call.p.seq_idx                 ? walk<DTYPE, WIDTH, true, true, REVERSE, false>
-               : words.rows_short             ? walk<DTYPE, WIDTH, false, false, REVERSE, false>
-               : bare<DTYPE>(&call.p, &words) ? walk<DTYPE, WIDTH, true, false, REVERSE, true>
-                                              : walk<DTYPE, WIDTH, true, false, REVERSE, false>,
-               blocks_for(words.columns.value * words.all_parts, THREADS / WARP), THREADS, 0,
-               stream, call, words, (float *)workspace);
+    const bool plain = bare<DTYPE>(&call.p, &words);
+    if (plain && words.all_parts <= PARTS_FEW) /* cost only: two launches do the same */
+        return launch(walk_channel<DTYPE, WIDTH, REVERSE>, call.p.channels, THREADS, 0, stream,
+                      call, words);
+    const int error = launch(call.p.seq_idx     ? walk<DTYPE, WIDTH, true, true, REVERSE, false>
+                             : words.rows_short ? walk<DTYPE, WIDTH, false, false, REVERSE, false>
+                             : plain            ? walk<DTYPE, WIDTH, true, false, REVERSE, true>
+                                                : walk<DTYPE, WIDTH, true, false, REVERSE, false>,
+                             blocks_for(words.columns.value * words.all_parts, THREADS / WARP),
+                             THREADS, 0, stream, call, words, (float *)workspace);
     return error ? error : reduce(call, workspace, words.all_parts, stream);
 }
 
