@@ -5,17 +5,20 @@
  * Layout     the rows of all channels, pads among them, are one array, cut where 16 bytes of memory
  *            begin. A warp owns WORDS*32 neighbouring words: lane i the words i, i + 32, ... Where
  *            x and out lie differently within 16 bytes, words are those of out, and x is loaded by
- *            elements, as it is for the array's ragged ends.
+ *            elements, as it is for the array's ragged ends. Where all words are of one row each,
+ *            which has neither initial, final nor seq_idx, a warp owns ROW_WORDS*32 words of a row.
  * Algorithm  loads run AHEAD words ahead. The width-1 samples before a word come from the lane
  *            before it by rotation of the warp: the last lane gives those of the 32 words before.
  *            With reverse, those behind a word from the lane behind it. A word that reaches into
  *            another row, or is at the beginning of its own, is computed for each of its rows with
- *            samples of that row alone. No shared memory, no barrier.
- * Cost       bytes: conv1d's, and a sector more for each warp's first samples. Without silu about
- *            12 instructions an output. Reads seq_idx by elements, width-1 of them twice.
- *            Parallelism: batch*channels*length/(WORDS*VECTOR) threads.
- * Error      f32 4e-7 at worst in cases/quick.ini and conv.ini; final is a copy of bits.
- * Source     written from the definition.
+ *            samples of that row alone. No shared memory, no barrier. Where words are of one row
+ *            each, all loads of a thread come first, and the code is 230 instructions for f32,
+ * where the rest needs 2900: a cold launch waits for its instructions too. Cost       bytes:
+ * conv1d's, and a sector more for each warp's first samples. Without silu about 12 instructions an
+ * output. Reads seq_idx by elements, width-1 of them twice. Parallelism:
+ * batch*channels*length/(WORDS*VECTOR) threads, or ROW_WORDS for WORDS. Error      f32 4e-7 at
+ * worst in cases/quick.ini and conv.ini; final is a copy of bits. Source     written from the
+ * definition.
  */
 #include "../device/divide.cuh"
 #include "../device/vector.cuh"

@@ -5,16 +5,19 @@
  * Accepts    width <= 4, channel_first; every other option. Inputs are only read.
  * Layout     words.cuh: a warp takes up to 16 slices of 32 words, from the last to the first;
  *            lane = a word of a slice. Where x, dout and dx lie differently within 16 bytes, by
- *            elements, and so is seq_idx.
+ *            elements, and so is seq_idx. Where no word is special and a channel has at most 8
+ *            parts, block = channel.
  * Algorithm  copies run 3 slices ahead, into words of shared memory that only their lane uses:
  *            cp.async, no barrier. Of each slice: width-1 samples from the lane before, the first
  *            lane's from the slice before; g, its products with x; width-1 g from the lane behind,
  *            the last lane's from the slice behind; dx. A part that does not end its row begins
- *            with g of the slice behind it.
+ *            with g of the slice behind it. Rows without a special word have code of their own,
+ *            short for the sake of a cold launch.
  * Cost       bytes: conv1d_bwd's, and 3 sectors more for each part of a long row. About 50
- *            instructions an output. Workspace: 4 bytes for each sum and part, written and read.
+ *            instructions an output. Workspace: 4 bytes for each sum and part, written and read,
+ *            unless block = channel: that is one launch, and no workspace is used.
  * Error      f32 1e-6 at worst. Order of the sums: a lane's steps, slices descending; lanes by a
- *            tree; then partial.cuh.
+ *            tree; then partial.cuh, or parts ascending in double.
  * Source     written from the definition.
  */
 #include "partial.cuh"
