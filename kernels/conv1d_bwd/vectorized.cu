@@ -270,7 +270,7 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
         walk_part<DTYPE, WIDTH, true, false, REVERSE, true>(&call, &words, &s, ring, sum);
 #pragma unroll
         for (int k = 0; k <= WIDTH; k++)
-            if (s.lane == 0)
+            if (s.lane == 0) /* cost only: all lanes have the same */
                 sums[part][k] = sum[k];
     }
     __syncthreads(); /* the sums of all parts are written */
