@@ -7,7 +7,8 @@
  * Algorithm  samples come two groups of 4 steps ahead into words of shared memory that only their
  *            thread uses: cp.async, no barrier. The last width-1 samples and the taps stay in
  *            registers. Longer runs are slower: on an H100 32 steps of f32 reach 0.88 of the copy
- *            bandwidth where 8 reach 0.94, although they load less.
+ *            bandwidth where 8 reach 0.94, although they load less. Without initial, final and
+ *            seq_idx the code is a quarter as long.
  * Cost       bytes: conv1d's; the width-1 steps before each run, and the taps, once more for each
  *            run, from the L2 cache as a rule. About 17 instructions an output.
  *            Parallelism: batch*length/steps*channels/4 threads.
@@ -64,7 +65,9 @@ static inline __device__ void sums(const struct conv1d *p, const filter<WIDTH> *
             out[j] = 0;
 }
 
-template <enum dtype DTYPE, int WIDTH, bool NEIGHBOURS, bool SEQ>
+/* BARE: neither initial, final nor seq_idx, and the channels of a thread are neighbours: less code,
+ * which comes to a cold multiprocessor sooner. */
+template <enum dtype DTYPE, int WIDTH, bool NEIGHBOURS, bool SEQ, bool BARE>
 static __global__ void __launch_bounds__(THREADS, BLOCKS)
     convolve(const struct conv1d_call call, const struct runs runs)
 {
@@ -80,14 +83,17 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     const struct stretch s = stretch_of(p, &runs, run, c.first);
     window<WIDTH> w = {};
 
-    if (p->final) /* cost only: nothing to do without */
+    if (!BARE && p->final) /* cost only: nothing to do without */
         conv1d_keep_share(&call);
     if (s.b >= p->batch || !c.count)
         return;
     start_group<DTYPE, NEIGHBOURS>(x, &s, &c, 0, s.origin, ring);
     start_group<DTYPE, NEIGHBOURS>(x, &s, &c, GROUP, s.origin + GROUP * s.pitch, ring);
     const filter<WIDTH> f = filter_of<DTYPE, NEIGHBOURS, WIDTH>(p, call.tensor, &c);
-    channels_before<DTYPE, NEIGHBOURS, WIDTH>(p, call.tensor, &c, &s, w.x + GROUP);
+    if (BARE)
+        channels_before_in_x<DTYPE, WIDTH>(call.tensor, &c, &s, w.x + GROUP);
+    else
+        channels_before<DTYPE, NEIGHBOURS, WIDTH>(p, call.tensor, &c, &s, w.x + GROUP);
 #pragma unroll
     for (int k = 0; k < HALO; k++)
         if (SEQ && s.start - HALO + k >= 0) /* GPU only: no load from before */
@@ -130,9 +136,10 @@ static int run(const void *problem, void *const tensor[], void *, void *stream)
         return conv1d_for_width(p->width, [&](auto width) {
             const enum dtype DTYPE = decltype(dtype)::value;
             const int WIDTH = decltype(width)::value;
-            return launch(!fit         ? convolve<DTYPE, WIDTH, false, true>
-                          : p->seq_idx ? convolve<DTYPE, WIDTH, true, true>
-                                       : convolve<DTYPE, WIDTH, true, false>,
+            return launch(!fit                     ? convolve<DTYPE, WIDTH, false, true, false>
+                          : p->seq_idx             ? convolve<DTYPE, WIDTH, true, true, false>
+                          : p->initial || p->final ? convolve<DTYPE, WIDTH, true, false, false>
+                                                   : convolve<DTYPE, WIDTH, true, false, true>,
                           blocks_for(threads, THREADS), THREADS, 0, stream, call, runs);
         });
     });

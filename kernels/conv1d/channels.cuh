@@ -181,6 +181,22 @@ static inline __device__ void channels_store(void *array, const struct channels 
     }
 }
 
+/* The WIDTH-1 samples before a run, of a thread's channels that are neighbours; zeros before the
+ * first step. */
+template <enum dtype DTYPE, int WIDTH>
+static inline __device__ void channels_before_in_x(void *const tensor[], const struct channels *c,
+                                                   const struct stretch *s, float x[][OWN])
+{
+    const int HALO = WIDTH - 1;
+#pragma unroll
+    for (int k = 0; k < HALO; k++) {
+        vector<DTYPE, OWN> word = {};
+        if (s->start >= HALO - k && c->count) /* GPU only: no load from before */
+            word = vector_load<DTYPE, OWN>(tensor[CONV1D_X], s->origin - (HALO - k) * s->pitch);
+        vector_floats<DTYPE, OWN>(word, x[k]);
+    }
+}
+
 /* The WIDTH-1 samples before a run, of the thread's channels; of a channel that is not there, those
  * of the last. */
 template <enum dtype DTYPE, bool NEIGHBOURS, int WIDTH>
@@ -190,10 +206,7 @@ static inline __device__ void channels_before(const struct conv1d *p, void *cons
 {
     const int HALO = WIDTH - 1;
     if (NEIGHBOURS && s->start >= HALO && c->count) { /* cost only: the other does the same */
-#pragma unroll
-        for (int k = 0; k < HALO; k++)
-            vector_floats<DTYPE, OWN>(
-                vector_load<DTYPE, OWN>(tensor[CONV1D_X], s->origin - (HALO - k) * s->pitch), x[k]);
+        channels_before_in_x<DTYPE, WIDTH>(tensor, c, s, x);
         return; /* cost only: what is below gives the same */
     }
 #pragma unroll

@@ -5,26 +5,30 @@
  * Layout     the rows of all channels, pads among them, are one array, cut where 16 bytes of memory
  *            begin. A warp owns WORDS*32 neighbouring words: lane i the words i, i + 32, ... Where
  *            x and out lie differently within 16 bytes, words are those of out, and x is loaded by
- *            elements, as it is for the array's ragged ends.
+ *            elements, as it is for the array's ragged ends. Where all words are of one row each,
+ *            which has neither initial, final nor seq_idx, a warp owns ROW_WORDS*32 words of a row.
  * Algorithm  loads run AHEAD words ahead. The width-1 samples before a word come from the lane
  *            before it by rotation of the warp: the last lane gives those of the 32 words before.
  *            With reverse, those behind a word from the lane behind it. A word that reaches into
  *            another row, or is at the beginning of its own, is computed for each of its rows with
- *            samples of that row alone. No shared memory, no barrier.
- * Cost       bytes: conv1d's, and a sector more for each warp's first samples. Without silu about
- *            12 instructions an output. Reads seq_idx by elements, width-1 of them twice.
- *            Parallelism: batch*channels*length/(WORDS*VECTOR) threads.
- * Error      f32 4e-7 at worst in cases/quick.ini and conv.ini; final is a copy of bits.
- * Source     written from the definition.
+ *            samples of that row alone. No shared memory, no barrier. Where words are of one row
+ *            each, all loads of a thread come first, and the code is 230 instructions for f32,
+ * where the rest needs 2900: a cold launch waits for its instructions too. Cost       bytes:
+ * conv1d's, and a sector more for each warp's first samples. Without silu about 12 instructions an
+ * output. Reads seq_idx by elements, width-1 of them twice. Parallelism:
+ * batch*channels*length/(WORDS*VECTOR) threads, or ROW_WORDS for WORDS. Error      f32 4e-7 at
+ * worst in cases/quick.ini and conv.ini; final is a copy of bits. Source     written from the
+ * definition.
  */
 #include "../device/divide.cuh"
 #include "../device/vector.cuh"
 #include "common.cuh"
 
-enum { THREADS = 128, WARP = 32, WORDS = 4, AHEAD = 3, BLOCKS = 8 };
+enum { THREADS = 128, WARP = 32, WORDS = 4, AHEAD = 3, ROW_WORDS = 2, BLOCKS = 8 };
 
 struct grid {
     struct divisor pitch, channels; /* elements from row to row; rows of a sequence */
+    struct divisor pieces;          /* of a row: what convolve_rows() gives a warp */
     int64_t rows, elements;
     int phase;     /* of the array within 16 bytes, in elements */
     bool together; /* x and out lie alike */
@@ -190,6 +194,26 @@ static inline __device__ uint4 shuffle_halo(uint4 word, int lane)
     return word;
 }
 
+/* The window of the lane's word `now`. `before` and `behind` are its words of the 32 before and
+ * behind these, of which one lane's matter. */
+template <enum dtype DTYPE, int WIDTH, bool REVERSE>
+static inline __device__ void window_of(uint4 now, uint4 before, uint4 behind, int lane,
+                                        float window[])
+{
+    const int V = VECTOR<DTYPE>, HALO = WIDTH - 1, giver = REVERSE ? 0 : WARP - 1;
+    const uint4 give = lane != giver ? now : REVERSE ? behind : before;
+    float own[V], halo[V];
+    vector_floats<DTYPE>(now, own);
+    vector_floats<DTYPE>(
+        shuffle_halo<DTYPE, HALO, REVERSE>(give, (lane + (REVERSE ? 1 : WARP - 1)) % WARP), halo);
+#pragma unroll
+    for (int i = 0; i < V; i++)
+        window[REVERSE ? i : i + HALO] = own[i];
+#pragma unroll
+    for (int i = 0; i < HALO; i++)
+        window[REVERSE ? V + i : i] = halo[REVERSE ? i : V - HALO + i];
+}
+
 template <enum dtype DTYPE, int WIDTH, bool REVERSE, bool SEQUENCES>
 static __global__ void __launch_bounds__(THREADS, BLOCKS)
     convolve(const struct conv1d_call call, const struct grid g)
@@ -213,18 +237,8 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     place<WIDTH> to = place_of<DTYPE, WIDTH, REVERSE>(&call, &g, at);
 #pragma unroll 1
     for (int k = 0; k < WORDS; k++) {
-        float own[V], halo[V], window[V + HALO];
-        const uint4 give = lane != giver ? now : REVERSE ? ahead[0] : before;
-        vector_floats<DTYPE>(now, own);
-        vector_floats<DTYPE>(
-            shuffle_halo<DTYPE, HALO, REVERSE>(give, (lane + (REVERSE ? 1 : WARP - 1)) % WARP),
-            halo);
-#pragma unroll
-        for (int i = 0; i < V; i++)
-            window[REVERSE ? i : i + HALO] = own[i];
-#pragma unroll
-        for (int i = 0; i < HALO; i++)
-            window[REVERSE ? V + i : i] = halo[REVERSE ? i : V - HALO + i];
+        float window[V + HALO];
+        window_of<DTYPE, WIDTH, REVERSE>(now, before, ahead[0], lane, window);
         before = now;
         now = ahead[0];
 #pragma unroll
@@ -239,6 +253,48 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     }
 }
 
+/* The same where all words are of one row each, which has neither initial, final nor seq_idx: a
+ * warp takes ROW_WORDS*32 words of a row. Its code is short, which a cold multiprocessor fetches
+ * sooner, and loads of x wait for nothing but one division. */
+template <enum dtype DTYPE, int WIDTH, bool REVERSE>
+static __global__ void __launch_bounds__(THREADS, BLOCKS)
+    convolve_rows(const struct conv1d_call call, const struct grid g)
+{
+    const int V = VECTOR<DTYPE>, HALO = WIDTH - 1;
+    const void *const x = call.tensor[CONV1D_X];
+    const int lane = (int)threadIdx.x % WARP, words = (int)call.p.length / V;
+    const int64_t warp = thread_index() / WARP;
+    int piece;
+    place<WIDTH> to;
+    uint4 word[ROW_WORDS + 2]; /* those of the warp from 1 on; before and behind, one lane's */
+    to.row = divide(warp, &g.pieces, &piece);
+    to.first = piece * (ROW_WORDS * WARP) + lane;
+    to.at = to.row * g.pitch.value + to.first * V;
+    if (to.row >= g.rows)
+        return; /* the whole warp */
+#pragma unroll
+    for (int k = 0; k < ROW_WORDS + 2; k++) {
+        const int at = to.first + (k - 1) * WARP;
+        const bool read = /* cost only: nobody reads others */
+            (k > 0 || (!REVERSE && lane == WARP - 1)) &&
+            (k < ROW_WORDS + 1 || (REVERSE && lane == 0));
+        word[k] = make_uint4(0, 0, 0, 0);
+        if (read && at >= 0 && at < words)
+            word[k] = vector_load<DTYPE>(x, to.at + (k - 1) * (WARP * V));
+    }
+    divide(to.row, &g.channels, &to.d);
+    take_filter<DTYPE, WIDTH, REVERSE>(&call, &to);
+#pragma unroll
+    for (int k = 0; k < ROW_WORDS; k++) {
+        float window[V + HALO], out[V];
+        window_of<DTYPE, WIDTH, REVERSE>(word[k + 1], word[k], word[k + 2], lane, window);
+        sums<DTYPE, WIDTH, REVERSE, false>(&call, &to, 0, window, out);
+        if (to.first + k * WARP < words)
+            vector_store<DTYPE>(call.tensor[CONV1D_OUT], to.at + k * (WARP * V),
+                                vector_pack<DTYPE>(out));
+    }
+}
+
 template <enum dtype DTYPE, int WIDTH, bool REVERSE>
 static int run_shape(const struct conv1d_call &call, void *stream)
 {
@@ -250,6 +306,14 @@ static int run_shape(const struct conv1d_call &call, void *stream)
     g.elements = g.rows * g.pitch.value;
     g.phase = vector_phase<DTYPE>(call.tensor[CONV1D_OUT], 0);
     g.together = vector_phase<DTYPE>(call.tensor[CONV1D_X], 0) == g.phase;
+    const int64_t pieces = blocks_for(p->length, ROW_WORDS * WARP * VECTOR<DTYPE>);
+    g.pieces = divisor_of(pieces);
+    const bool alike = /* cost only: the other does the same */
+        g.together && g.phase == 0 && p->length % VECTOR<DTYPE> == 0 &&
+        p->pad % VECTOR<DTYPE> == 0 && !p->initial && !p->final && !p->seq_idx;
+    if (alike) /* cost only: the same */
+        return launch(convolve_rows<DTYPE, WIDTH, REVERSE>,
+                      blocks_for(g.rows * pieces, THREADS / WARP), THREADS, 0, stream, call, g);
     const int64_t words = blocks_for(g.elements + g.phase, VECTOR<DTYPE>);
     return launch(p->seq_idx ? convolve<DTYPE, WIDTH, REVERSE, true>
                              : convolve<DTYPE, WIDTH, REVERSE, false>,

@@ -8,7 +8,8 @@
  * Algorithm  x and dout come DEPTH steps ahead into words of shared memory that only their thread
  *            uses: cp.async, no barrier. Step by step: g from the last `width` samples, its
  *            products with them, then dx of width-1 steps before from the last `width` of g. A run
- *            goes on for the width-1 steps behind it, for their g.
+ *            goes on for the width-1 steps behind it, for their g. Without initial, dfinal and
+ *            seq_idx the code is a third as long.
  * Cost       bytes: conv1d_bwd's; of 128 steps of a run, x of 6 and dout of 3 more, from caches as
  *            a rule. Workspace: 4 bytes for each sum and block.
  * Error      f32 1e-6 at worst. Order of the sums: steps of a run, ascending; runs of a block,
@@ -99,7 +100,7 @@ static inline __device__ void add_sums(const window<WIDTH> *w, int now, float su
 }
 
 /* dx of step i, WIDTH-1 before `now`, or dinitial. */
-template <enum dtype DTYPE, bool NEIGHBOURS, int WIDTH, bool SEQ, bool INSIDE>
+template <enum dtype DTYPE, bool NEIGHBOURS, int WIDTH, bool SEQ, bool BARE, bool INSIDE>
 static inline __device__ void store_step(const struct conv1d_bwd_call *call,
                                          const share<WIDTH> *own, int i, int now,
                                          const window<WIDTH> *w)
@@ -111,7 +112,8 @@ static inline __device__ void store_step(const struct conv1d_bwd_call *call,
 #pragma unroll
     for (int j = 0; j < OWN; j++) {
         dx[j] = 0;
-        if (!INSIDE && i >= own->plain && j < own->c.count) /* GPU only: others load from beyond */
+        if (!BARE && !INSIDE && i >= own->plain &&
+            j < own->c.count) /* GPU only: others load from beyond */
             dx[j] = conv1d_bwd_dfinal(p, call->tensor, s->b, own->c.first + j * own->c.stride,
                                       s->start + i);
 #pragma unroll
@@ -124,14 +126,14 @@ static inline __device__ void store_step(const struct conv1d_bwd_call *call,
     if (INSIDE || i >= 0)
         channels_store<DTYPE, NEIGHBOURS>(call->tensor[CONV1D_BWD_DX], &own->c,
                                           s->origin + i * s->pitch, dx);
-    else if (p->initial && s->start == 0)
+    else if (!BARE && p->initial && s->start == 0)
         channels_store<DTYPE, false>(call->tensor[CONV1D_BWD_DINITIAL], &own->c,
                                      conv1d_state_at(p, s->b, own->c.first, i + WIDTH - 1), dx);
 }
 
 /* Step i, which is `now` modulo WIDTH. INSIDE: it is of the run, and so is that of its dx, which
  * has no part of dfinal. */
-template <enum dtype DTYPE, bool NEIGHBOURS, int WIDTH, bool SEQ, bool INSIDE>
+template <enum dtype DTYPE, bool NEIGHBOURS, int WIDTH, bool SEQ, bool BARE, bool INSIDE>
 static inline __device__ void take_step(const struct conv1d_bwd_call *call, int i, int now,
                                         words<DTYPE> *ring, share<WIDTH> *own, window<WIDTH> *w)
 {
@@ -152,10 +154,10 @@ static inline __device__ void take_step(const struct conv1d_bwd_call *call, int 
     if (INSIDE || i < own->s.steps)
         add_sums<WIDTH, SEQ>(w, now, own->sum);
     if (INSIDE || i < own->s.steps + WIDTH - 1)
-        store_step<DTYPE, NEIGHBOURS, WIDTH, SEQ, INSIDE>(call, own, i - (WIDTH - 1), now, w);
+        store_step<DTYPE, NEIGHBOURS, WIDTH, SEQ, BARE, INSIDE>(call, own, i - (WIDTH - 1), now, w);
 }
 
-template <enum dtype DTYPE, bool NEIGHBOURS, int WIDTH, bool SEQ>
+template <enum dtype DTYPE, bool NEIGHBOURS, int WIDTH, bool SEQ, bool BARE>
 static inline __device__ void walk_run(const struct conv1d_bwd_call *call, words<DTYPE> *ring,
                                        share<WIDTH> *own)
 {
@@ -164,7 +166,11 @@ static inline __device__ void walk_run(const struct conv1d_bwd_call *call, words
 #pragma unroll
     for (int i = 0; i < DEPTH - 1; i++)
         start_step<DTYPE, NEIGHBOURS>(call, own, i, ring);
-    channels_before<DTYPE, NEIGHBOURS, WIDTH>(&call->p, call->tensor, &own->c, &own->s, w.x + 1);
+    if (BARE)
+        channels_before_in_x<DTYPE, WIDTH>(call->tensor, &own->c, &own->s, w.x + 1);
+    else
+        channels_before<DTYPE, NEIGHBOURS, WIDTH>(&call->p, call->tensor, &own->c, &own->s,
+                                                  w.x + 1);
 #pragma unroll
     for (int i = 0; i < HALO; i++)
         if (SEQ && own->s.start - HALO + i >= 0) /* GPU only: no load from before */
@@ -174,19 +180,23 @@ static inline __device__ void walk_run(const struct conv1d_bwd_call *call, words
         if (i >= HALO && i + WIDTH <= safe) /* cost only: the other does the same */
 #pragma unroll
             for (int now = 0; now < WIDTH; now++)
-                take_step<DTYPE, NEIGHBOURS, WIDTH, SEQ, true>(call, i + now, now, ring, own, &w);
+                take_step<DTYPE, NEIGHBOURS, WIDTH, SEQ, BARE, true>(call, i + now, now, ring, own,
+                                                                     &w);
         else
 #pragma unroll
             for (int now = 0; now < WIDTH; now++)
-                take_step<DTYPE, NEIGHBOURS, WIDTH, SEQ, false>(call, i + now, now, ring, own, &w);
+                take_step<DTYPE, NEIGHBOURS, WIDTH, SEQ, BARE, false>(call, i + now, now, ring, own,
+                                                                      &w);
 }
 
-template <enum dtype DTYPE, int WIDTH, bool NEIGHBOURS, bool SEQ>
+/* BARE: neither initial, dfinal nor seq_idx, and the channels of a thread are neighbours: less
+ * code, which comes to a cold multiprocessor sooner. */
+template <enum dtype DTYPE, int WIDTH, bool NEIGHBOURS, bool SEQ, bool BARE>
 static __global__ void __launch_bounds__(THREADS, BLOCKS)
     walk(const struct conv1d_bwd_call call, const struct runs runs, float *partial)
 {
-    SHARED(words<DTYPE>, ring, [DEPTH]);
-    SHARED(float, sums, [OWN][THREADS]);
+    DYNAMIC_SHARED(words<DTYPE>, ring);
+    float(*const sums)[OWN][THREADS] = (float(*)[OWN][THREADS])(ring + DEPTH);
     const struct conv1d *p = &call.p;
     let_next_start(); /* cost only: or it starts later */
     const int lane = (int)(threadIdx.x & (unsigned)(runs.lanes - 1));
@@ -205,24 +215,22 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
             own.sum[k][j] = 0;
 
     if (own.s.b < p->batch && own.c.count)
-        walk_run<DTYPE, NEIGHBOURS, WIDTH, SEQ>(&call, ring, &own);
+        walk_run<DTYPE, NEIGHBOURS, WIDTH, SEQ, BARE>(&call, ring, &own);
 #pragma unroll
-    for (int k = 0; k <= WIDTH; k++) {
-        __syncthreads(); /* the sums before are read */
+    for (int k = 0; k <= WIDTH; k++)
 #pragma unroll
         for (int j = 0; j < OWN; j++)
-            sums[j][threadIdx.x] = own.sum[k][j];
-        __syncthreads(); /* sums k of all runs are written */
-        for (int j = row; j < OWN; j += rows) {
-            const int64_t first = (int64_t)column * runs.lanes * OWN;
-            const int64_t d = first + (NEIGHBOURS ? OWN * lane + j : lane + j * runs.lanes);
-            if (d >= p->channels || k >= conv1d_bwd_sums(p))
-                continue;
-            float sum = 0;
-            for (int r = 0; r < rows; r++)
-                sum += sums[j][r * runs.lanes + lane];
+            sums[k][j][threadIdx.x] = own.sum[k][j];
+    __syncthreads(); /* the sums of all runs are written */
+    for (int i = row; i < (int)conv1d_bwd_sums(p) * OWN; i += rows) {
+        const int k = i / OWN, j = i % OWN;
+        const int64_t first = (int64_t)column * runs.lanes * OWN;
+        const int64_t d = first + (NEIGHBOURS ? OWN * lane + j : lane + j * runs.lanes);
+        float sum = 0;
+        for (int r = 0; r < rows; r++)
+            sum += sums[k][j][r * runs.lanes + lane];
+        if (d < p->channels)
             partial[partial_at(p, part, k, d)] = sum;
-        }
     }
 }
 
@@ -254,11 +262,14 @@ static int run(const void *problem, void *const tensor[], void *workspace, void 
         return conv1d_for_width(call.p.width, [&](auto width) {
             const enum dtype DTYPE = decltype(dtype)::value;
             const int WIDTH = decltype(width)::value;
-            return launch(!fit             ? walk<DTYPE, WIDTH, false, true>
-                          : call.p.seq_idx ? walk<DTYPE, WIDTH, true, true>
-                                           : walk<DTYPE, WIDTH, true, false>,
-                          runs.columns.value * parts, THREADS, 0, stream, call, runs,
-                          (float *)workspace);
+            return launch(!fit                             ? walk<DTYPE, WIDTH, false, true, false>
+                          : call.p.seq_idx                 ? walk<DTYPE, WIDTH, true, true, false>
+                          : call.p.initial || call.p.final ? walk<DTYPE, WIDTH, true, false, false>
+                                                           : walk<DTYPE, WIDTH, true, false, true>,
+                          runs.columns.value * parts, THREADS,
+                          DEPTH * sizeof(words<DTYPE>) +
+                              (WIDTH + 1) * OWN * THREADS * sizeof(float),
+                          stream, call, runs, (float *)workspace);
         });
     });
     return error ? error : reduce(call, workspace, parts, stream);

@@ -104,17 +104,17 @@ static inline __device__ int64_t row_of(const struct conv1d *p, int64_t b, int64
     return (b * p->channels + d) * (p->length + p->pad);
 }
 
-/* False for warps beyond the last. */
+/* The share of a warp that takes part `number` of a column's channels. */
 template <enum dtype DTYPE, bool LONG, bool REVERSE>
-static inline __device__ bool share_of(const struct conv1d *p, const struct words *w,
-                                       struct share *s)
+static inline __device__ void share_at(const struct conv1d *p, const struct words *w,
+                                       int64_t number, int column, struct share *s)
 {
-    const int V = VECTOR<DTYPE>;
-    int column, part;
+    const int V = VECTOR<DTYPE>, lanes = LONG ? WARP : w->lanes;
+    int part;
     s->lane = (int)(threadIdx.x % WARP);
-    s->own = s->lane & (w->lanes - 1);
-    s->part = divide(thread_index() / WARP, &w->columns, &column);
-    s->d = (int64_t)column * (WARP / w->lanes) + s->lane / w->lanes;
+    s->own = s->lane & (lanes - 1);
+    s->part = number;
+    s->d = (int64_t)column * (WARP / lanes) + s->lane / lanes;
     s->inside = s->d < p->channels;
     s->b = divide(s->part, &w->parts, &part);
     s->first = (LONG ? part : (int)s->part) * w->each;
@@ -127,7 +127,6 @@ static inline __device__ bool share_of(const struct conv1d *p, const struct word
         w->phase < 0
             ? 0
             : min(s->end, ((int)p->length - (p->final ? TAPS_MAX - 1 : 0) + s->lead) / (WARP * V));
-    return s->part < w->all_parts;
 }
 
 /* Elements from a slice of a long row to the next. */
