@@ -6,25 +6,30 @@
  *            begin. A warp owns WORDS*32 neighbouring words: lane i the words i, i + 32, ... Where
  *            x and out lie differently within 16 bytes, words are those of out, and x is loaded by
  *            elements, as it is for the array's ragged ends. Where all words are of one row each,
- *            which has neither initial, final nor seq_idx, a warp owns ROW_WORDS*32 words of a row.
+ *            which has neither initial, final nor seq_idx, a warp owns 64 words of a row, or 128 of
+ *            16-bit elements.
  * Algorithm  loads run AHEAD words ahead. The width-1 samples before a word come from the lane
  *            before it by rotation of the warp: the last lane gives those of the 32 words before.
  *            With reverse, those behind a word from the lane behind it. A word that reaches into
  *            another row, or is at the beginning of its own, is computed for each of its rows with
  *            samples of that row alone. No shared memory, no barrier. Where words are of one row
- *            each, all loads of a thread come first, and the code is 230 instructions for f32,
- * where the rest needs 2900: a cold launch waits for its instructions too. Cost       bytes:
- * conv1d's, and a sector more for each warp's first samples. Without silu about 12 instructions an
- * output. Reads seq_idx by elements, width-1 of them twice. Parallelism:
- * batch*channels*length/(WORDS*VECTOR) threads, or ROW_WORDS for WORDS. Error      f32 4e-7 at
- * worst in cases/quick.ini and conv.ini; final is a copy of bits. Source     written from the
- * definition.
+ *            each, all loads of a thread come first, and the code is a tenth as long: a cold launch
+ *            waits for its instructions, too.
+ * Cost       bytes: conv1d's, and a sector more for each warp's first samples. Without silu about
+ *            12 instructions an output. Reads seq_idx by elements, width-1 of them twice.
+ *            Parallelism: batch*channels*length/(WORDS*VECTOR) threads, or ROW_WORDS for WORDS.
+ * Error      f32 4e-7 at worst in cases/quick.ini and conv.ini; final is a copy of bits.
+ * Source     written from the definition.
  */
 #include "../device/divide.cuh"
 #include "../device/vector.cuh"
 #include "common.cuh"
 
-enum { THREADS = 128, WARP = 32, WORDS = 4, AHEAD = 3, ROW_WORDS = 2, BLOCKS = 8 };
+enum { THREADS = 128, WARP = 32, WORDS = 4, AHEAD = 3, BLOCKS = 8 };
+
+/* Words that a thread has of one row: short code has registers for more of 16-bit elements. */
+template <enum dtype DTYPE>
+constexpr int ROW_WORDS = VECTOR<DTYPE> == 8 ? 4 : 2;
 
 struct grid {
     struct divisor pitch, channels; /* elements from row to row; rows of a sequence */
@@ -266,18 +271,19 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     const int64_t warp = thread_index() / WARP;
     int piece;
     place<WIDTH> to;
-    uint4 word[ROW_WORDS + 2]; /* those of the warp from 1 on; before and behind, one lane's */
+    uint4
+        word[ROW_WORDS<DTYPE> + 2]; /* those of the warp from 1 on; before and behind, one lane's */
     to.row = divide(warp, &g.pieces, &piece);
-    to.first = piece * (ROW_WORDS * WARP) + lane;
+    to.first = piece * (ROW_WORDS<DTYPE> * WARP) + lane;
     to.at = to.row * g.pitch.value + to.first * V;
     if (to.row >= g.rows)
         return; /* the whole warp */
 #pragma unroll
-    for (int k = 0; k < ROW_WORDS + 2; k++) {
+    for (int k = 0; k < ROW_WORDS<DTYPE> + 2; k++) {
         const int at = to.first + (k - 1) * WARP;
         const bool read = /* cost only: nobody reads others */
             (k > 0 || (!REVERSE && lane == WARP - 1)) &&
-            (k < ROW_WORDS + 1 || (REVERSE && lane == 0));
+            (k < ROW_WORDS<DTYPE> + 1 || (REVERSE && lane == 0));
         word[k] = make_uint4(0, 0, 0, 0);
         if (read && at >= 0 && at < words)
             word[k] = vector_load<DTYPE>(x, to.at + (k - 1) * (WARP * V));
@@ -285,7 +291,7 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     divide(to.row, &g.channels, &to.d);
     take_filter<DTYPE, WIDTH, REVERSE>(&call, &to);
 #pragma unroll
-    for (int k = 0; k < ROW_WORDS; k++) {
+    for (int k = 0; k < ROW_WORDS<DTYPE>; k++) {
         float window[V + HALO], out[V];
         window_of<DTYPE, WIDTH, REVERSE>(word[k + 1], word[k], word[k + 2], lane, window);
         sums<DTYPE, WIDTH, REVERSE, false>(&call, &to, 0, window, out);
@@ -306,7 +312,7 @@ static int run_shape(const struct conv1d_call &call, void *stream)
     g.elements = g.rows * g.pitch.value;
     g.phase = vector_phase<DTYPE>(call.tensor[CONV1D_OUT], 0);
     g.together = vector_phase<DTYPE>(call.tensor[CONV1D_X], 0) == g.phase;
-    const int64_t pieces = blocks_for(p->length, ROW_WORDS * WARP * VECTOR<DTYPE>);
+    const int64_t pieces = blocks_for(p->length, ROW_WORDS<DTYPE> * WARP * VECTOR<DTYPE>);
     g.pieces = divisor_of(pieces);
     const bool alike = /* cost only: the other does the same */
         g.together && g.phase == 0 && p->length % VECTOR<DTYPE> == 0 &&

@@ -10,7 +10,7 @@
  *            products with them, then dx of width-1 steps before from the last `width` of g. A run
  *            goes on for the width-1 steps behind it, for their g. Without initial, dfinal and
  *            seq_idx the code is a third as long.
- * Cost       bytes: conv1d_bwd's; of 128 steps of a run, x of 6 and dout of 3 more, from caches as
+ * Cost       bytes: conv1d_bwd's; of 64 steps of a run, x of 6 and dout of 3 more, from caches as
  *            a rule. Workspace: 4 bytes for each sum and block.
  * Error      f32 1e-6 at worst. Order of the sums: steps of a run, ascending; runs of a block,
  *            ascending; then partial.cuh.
@@ -20,7 +20,7 @@
 #include "partial.cuh"
 #include "slope.cuh"
 
-enum { THREADS = 128, RUN = 128, DEPTH = 8, BLOCKS = 4 };
+enum { THREADS = 256, RUN = 64, DEPTH = 8, BLOCKS = 2 };
 
 /* What a thread has; steps are numbered from the first of its run. */
 template <int WIDTH>

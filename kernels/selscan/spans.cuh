@@ -95,10 +95,15 @@ struct place {
     int count;
 };
 
-/* All of a block: a span is prepared, another one is walked, a third one is finished. */
+/* All of a block, half of it from one place, half from others, which is not what __syncthreads() is
+ * for: a span is prepared, another one is walked, a third one is finished. */
 static inline __device__ void meet(void)
 {
+#ifdef __CUDACC__
+    asm volatile("bar.sync 1, %0;" ::"n"(THREADS) : "memory");
+#else
     __syncthreads();
+#endif
 }
 
 static inline __device__ int lane_of_warp(void)

@@ -37,7 +37,7 @@
 #endif
 
 #ifndef TILED_JOINED
-#define TILED_JOINED 8 /* segments whose states are loaded together */
+#define TILED_JOINED 4 /* segments whose states are loaded together */
 #endif
 
 enum { STATE_LIMIT = 64, JOINED = TILED_JOINED };
