@@ -100,7 +100,7 @@ struct place {
 static inline __device__ void meet(void)
 {
 #ifdef __CUDACC__
-    asm volatile("bar.sync 1, %0;" ::"n"(THREADS) : "memory");
+    asm volatile("bar.sync 1, %0;" ::"n"((int)THREADS) : "memory");
 #else
     __syncthreads();
 #endif
