@@ -28,8 +28,10 @@ static const json_t *find(const json_t *rows, const json_t *like)
     return NULL;
 }
 
-/* Compares a row of both and prints its line; true when it counts towards *verdict. */
-static bool compare_row(const json_t *before, const json_t *after, enum verdict *verdict)
+/* Compares a row of both and prints its line; true when it counts towards *verdict. Counts it in
+ * *within where the medians are no further apart than the band. */
+static bool compare_row(const json_t *before, const json_t *after, enum verdict *verdict,
+                        int *within)
 {
     const double was = results_number(before, "time.median_ms");
     const double is = results_number(after, "time.median_ms");
@@ -37,6 +39,7 @@ static bool compare_row(const json_t *before, const json_t *after, enum verdict 
         results_number(after, "time.low_ms") / results_number(before, "time.high_ms");
     const double high =
         results_number(after, "time.high_ms") / results_number(before, "time.low_ms");
+    *within += fabs(log(is / was)) <= log1p(BAND);
     const bool same_machine = results_same(before, after, COMPARE_MACHINE);
     *verdict = isfinite(low) && isfinite(high) ? paired_verdict(log(low), log(high), log1p(BAND))
                                                : VERDICT_UNRESOLVED;
@@ -49,7 +52,7 @@ static bool compare_row(const json_t *before, const json_t *after, enum verdict 
 
 static int compare_rows(const json_t *before, const json_t *after)
 {
-    int count[VERDICT_COUNT] = {0}, incomparable = 0, alone = 0, pairs = 0;
+    int count[VERDICT_COUNT] = {0}, incomparable = 0, alone = 0, pairs = 0, within = 0;
     for (size_t i = 0; i < json_array_size(after); i++) {
         const json_t *row = json_array_get(after, i), *other = find(before, row);
         enum verdict verdict;
@@ -60,7 +63,7 @@ static int compare_rows(const json_t *before, const json_t *after)
             continue;
         }
         pairs++;
-        if (compare_row(other, row, &verdict))
+        if (compare_row(other, row, &verdict, &within))
             count[verdict]++;
         else
             incomparable++;
@@ -68,6 +71,7 @@ static int compare_rows(const json_t *before, const json_t *after)
     for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
         printf("%d %s, ", count[verdict], VERDICT_NAMES[verdict]);
     printf("%d INCOMPARABLE, %d without a counterpart\n", incomparable, alone);
+    printf("%d of %d medians are within %g %% of each other\n", within, pairs, 100 * BAND);
     puts("From two runs at two times, band 1 %: `ssmbench compare VARIANT VARIANT` takes times in "
          "turns and tells more.");
     if (!pairs)

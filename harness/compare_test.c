@@ -114,6 +114,7 @@ Test(compare, files_are_compared_row_by_row)
     assert_says("INCOMPARABLE selscan/elsewhere@cuda");
     assert_says(
         "1 SAME, 1 FASTER, 1 SLOWER, 1 UNRESOLVED, 1 INCOMPARABLE, 2 without a counterpart");
+    assert_says("1 of 5 medians are within 1 % of each other");
     ssmbench("compare %s %s", before, before);
     cr_assert(eq(int, status, 0), "%s", text);
     unlink(before);

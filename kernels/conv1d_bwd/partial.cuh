@@ -8,7 +8,7 @@
 #ifndef SSMBENCH_CONV1D_BWD_PARTIAL_CUH
 #define SSMBENCH_CONV1D_BWD_PARTIAL_CUH
 
-#include "../device/divide.cuh"
+#include "../device/launch.cuh"
 #include "common.h"
 
 enum { REDUCE_SUMS = 32, REDUCE_SLICES = 16 };
@@ -27,15 +27,12 @@ static inline __device__ int64_t partial_at(const struct conv1d *p, int64_t part
 
 /* 32 neighbouring sums a block: its loads are of 128 bytes. */
 static __global__ void __launch_bounds__(REDUCE_SUMS *REDUCE_SLICES)
-    reduce_parts(const struct conv1d_bwd_call call, const struct divisor channels,
-                 const float *partial, int64_t parts)
+    reduce_parts(const struct conv1d_bwd_call call, const float *partial, int64_t parts)
 {
     SHARED(double, slices, [REDUCE_SLICES][REDUCE_SUMS]);
     const int64_t count = conv1d_bwd_sums(&call.p) * call.p.channels;
     const int column = (int)threadIdx.x % REDUCE_SUMS, slice = (int)threadIdx.x / REDUCE_SUMS;
     const int64_t i = (int64_t)blockIdx.x * REDUCE_SUMS + column;
-    int d;
-    const int64_t k = divide(i, &channels, &d); /* before the wait: it costs nothing there */
     double sum = 0;
     wait_for_previous(); /* GPU only: the partial sums are written */
     if (i < count) {     /* GPU only: no load from beyond */
@@ -49,7 +46,8 @@ static __global__ void __launch_bounds__(REDUCE_SUMS *REDUCE_SLICES)
         return;
     for (int s = 1; s < REDUCE_SLICES; s++)
         sum += slices[s][column];
-    conv1d_bwd_store_sum(&call.p, call.tensor, d, k, (float)sum);
+    conv1d_bwd_store_sum(&call.p, call.tensor, i % call.p.channels, i / call.p.channels,
+                         (float)sum);
 }
 
 static inline int reduce(const struct conv1d_bwd_call &call, const void *partial, int64_t parts,
@@ -57,8 +55,7 @@ static inline int reduce(const struct conv1d_bwd_call &call, const void *partial
 {
     const int64_t count = conv1d_bwd_sums(&call.p) * call.p.channels;
     return launch_after(reduce_parts, blocks_for(count, REDUCE_SUMS), REDUCE_SUMS * REDUCE_SLICES,
-                        0, stream, call, divisor_of(call.p.channels), (const float *)partial,
-                        parts);
+                        0, stream, call, (const float *)partial, parts);
 }
 
 #endif
