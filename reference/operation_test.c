@@ -145,7 +145,6 @@ Test(selscan_operation, what_is_drawn)
         {INPUTS_FORGOTTEN, 0, 0, 0, SELSCAN_INITIAL, {FILL_BELL, 0, 1e6, 0}},
         {INPUTS_FORGOTTEN, 0, 0, 0, SELSCAN_A, {FILL_UNIFORM, -20, -19.8, 0}},
         {INPUTS_NONFINITE, 0, 0, 0, SELSCAN_U, {FILL_SPOILED, 0, 1, 0}},
-        {INPUTS_NONFINITE, 0, 0, 0, SELSCAN_DELTA, {FILL_UNIFORM, 0, 0.5, 0}},
     };
     for (size_t i = 0; i < sizeof drawn / sizeof *drawn; i++) {
         struct selscan p = SMALL;
@@ -160,6 +159,23 @@ Test(selscan_operation, what_is_drawn)
         if (wanted->kind == FILL_RAMP)
             cr_assert(eq(i64, got->period, wanted->period));
     }
+}
+
+/* With a decay, nonfinite inputs have it in each step, and B is spoiled as well. */
+Test(selscan_operation, nonfinite_inputs_may_decay)
+{
+    struct selscan p = SMALL;
+    struct fill fill[SELSCAN_TENSORS];
+    p.inputs = INPUTS_NONFINITE;
+    selscan_operation.inputs(&p, fill);
+    cr_assert(ne(int, fill[SELSCAN_B].kind, FILL_SPOILED));
+    cr_assert(eq(int, fill[SELSCAN_DELTA].kind, FILL_UNIFORM));
+    cr_assert(epsilon_eq(dbl, fill[SELSCAN_DELTA].b, 0.5, 1e-12));
+    p.decay = 2;
+    selscan_operation.inputs(&p, fill);
+    cr_assert(eq(int, fill[SELSCAN_B].kind, FILL_SPOILED));
+    cr_assert(eq(int, fill[SELSCAN_U].kind, FILL_SPOILED));
+    cr_assert(epsilon_eq(dbl, fill[SELSCAN_A].a, -20, 1e-12));
 }
 
 Test(selscan_operation, check_blames_the_key)

@@ -227,6 +227,10 @@ void selscan_fill(const struct selscan *p, struct fill fill[], int count)
         fill[SELSCAN_DELTA] = (struct fill){FILL_UNIFORM, 0, 0.5, 0};
         fill[SELSCAN_DELTA_BIAS] = (struct fill){FILL_UNIFORM, 0, 0.5, 0};
         fill[SELSCAN_A] = (struct fill){FILL_UNIFORM, -0.5, 0, 0};
+        if (p->decay > 0) { /* however long all else is forgotten */
+            fill_constant_decay(p, fill);
+            fill[SELSCAN_B].kind = FILL_SPOILED;
+        }
         fill[SELSCAN_U].kind = FILL_SPOILED;
         break;
     }

@@ -112,7 +112,7 @@ struct feeder {
             struct row_step steps[UNIT];
             spread(u[KEEP][turn], us);
             spread(delta[turn], deltas);
-            if (!row_units::there(turn, lane_of_warp()))
+            if (!row_units::there(turn, lane_of_warp())) /* GPU only: behind lies what is walked */
                 break;
 #pragma unroll
             for (int j = 0; j < UNIT; j++) {

@@ -136,7 +136,7 @@ static inline __device__ void scalar_fetch(float (*to)[PITCH], const void *from,
                 *(float4 *)place =
                     there ? scalar_load4<DTYPE>(from, here) : make_float4(0, 0, 0, 0);
         }
-        return;
+        return; /* cost only: or it comes again */
     }
     scalar_each<COUNT, TIME, THREADS>((int)threadIdx.x, last, [&](int i, int t) {
         const bool inside = i < count && t < steps;
@@ -202,7 +202,7 @@ static inline __device__ void scalar_prepare(const scalar_rows<Tile> *rows, bool
 #pragma unroll
         for (int i = 0; i < 4; i++) {
             float delta = raw[i];
-            if (!PLAIN) {
+            if (!PLAIN) { /* cost only: it is delta */
                 delta += bias[i];
                 delta = t >= steps ? 0.0f : softened ? softplus(delta) : delta;
             }

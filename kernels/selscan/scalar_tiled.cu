@@ -175,7 +175,7 @@ static __global__ void __launch_bounds__(Tile::THREADS, BLOCKS)
         __syncwarp(); /* the warp's y are whole */
         if (OUT)      /* cost only: the other pass writes them again */
             scalar_store<DTYPE, WIDE>(&call, &k, first, tile);
-        __syncthreads(); /* the tile is read before it is filled again */
+        __syncthreads(); /* GPU only: the tile is read before it is filled again */
     }
     if (!OUT)
         keep_total<Tile>(&w, &k, &call.p, total);
@@ -235,7 +235,7 @@ static bool in_words(const struct selscan_call &call)
     const uintptr_t word = 4 * dtype_size((enum dtype)p->dtype);
     bool whole = p->layout == CHANNEL_LAST && p->channels / p->groups % 4 == 0 && p->state % 4 == 0;
     for (enum selscan_tensor t : tensor)
-        whole &= (uintptr_t)call.tensor[t] % word == 0;
+        whole &= (uintptr_t)call.tensor[t] % word == 0; /* GPU only: simt reads from anywhere */
     return whole;
 }
 
