@@ -132,6 +132,7 @@ test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criteri
 	@plots/report_test.sh $(BUILD)/ssmbench
 	@harness/peers/test.sh $(BUILD)
 	harness/quietly.sh $(BUILD)/ssmbench verify quick edge --backend cpu
+	harness/quietly.sh $(BUILD)/ssmbench verify segments --backend simt --variant /tiled@
 	$(MAKE) sanitize
 	$(MAKE) race
 	$(MAKE) mutants EVERY=72

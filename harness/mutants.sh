@@ -2,8 +2,8 @@
 # mutants.sh BUILD FILE...: the mutation test of the checker. In each kernel FILE, and each header
 # of its folder that it includes, deletes one statement or makes one `if` unconditional: those in
 # loops and those of inline functions, which loops call. A declared or returned value becomes 0, and
-# 0.0 becomes 1, as without it the file would not compile. `verify quick` has to fail for every such
-# mutant. That of a header is tried with the variants that include it, one after another, until one
+# 0.0 becomes 1, as without it the file would not compile. `verify quick segments` has to fail for
+# every such mutant. That of a header is tried with the variants that include it, one after another, until one
 # fails: `verify` runs them all, so it notices what any of them notices.
 # The faults of harness/faults.txt come on top, each tried with the variant that it names.
 #
@@ -122,7 +122,7 @@ try() { # TREE FILE CPU
     $MUTANT_CC -o "$1/ssmbench" "$1/mutant.o" $others $MUTANT_LDLIBS ||
         { echo 'broken: does not link' && return; }
     status=0
-    OMP_NUM_THREADS=1 taskset -c "$3" timeout 150 "$1/ssmbench" verify quick --fail-fast --backend "$backend" \
+    OMP_NUM_THREADS=1 taskset -c "$3" timeout 150 "$1/ssmbench" verify quick segments --fail-fast --backend "$backend" \
         --variant "^${name%.*}@$backend\$" >&2 || status=$?
     case $status in
     0) echo survived ;;

@@ -77,7 +77,7 @@ struct feeder {
         }
 #pragma unroll
         for (int i = 0; i < KEPT * ROW_TURNS; i++)
-            u[i / ROW_TURNS][i % ROW_TURNS] = z[i / ROW_TURNS][i % ROW_TURNS] = {};
+            u[i / ROW_TURNS][i % ROW_TURNS] = z[i / ROW_TURNS][i % ROW_TURNS] = {}; /* GPU only */
         __syncwarp(); /* bias and D are there */
     }
 
@@ -112,8 +112,8 @@ struct feeder {
             struct row_step steps[UNIT];
             spread(u[KEEP][turn], us);
             spread(delta[turn], deltas);
-            if (!row_units::there(turn, lane_of_warp())) /* GPU only: behind lies what is walked */
-                break;
+            if (!row_units::there(turn, lane_of_warp()))
+                break; /* GPU only: behind lies what is walked */
 #pragma unroll
             for (int j = 0; j < UNIT; j++) {
                 const float raw = deltas[j] + rows->bias[LAST ? row + j : row];
@@ -125,7 +125,7 @@ struct feeder {
 #pragma unroll
         for (int turn = 0; turn < STATE_TURNS; turn++)
             keep_states(stage, turn);
-        if (at.count < SPAN || call->p.state < Shape::CAPACITY)
+        if (at.count < SPAN || call->p.state < Shape::CAPACITY) /* cost only: or none is blank */
             blank(at, stage);
     }
 
@@ -156,14 +156,14 @@ struct feeder {
     {
         const int stage = i % STAGES, after = (KEEP + 1) % KEPT; /* is i - 2, and i + 1 */
         if (i >= spans + 2)
-            return;
+            return; /* cost only: there is nothing left to do */
         if (OUT && i > 1 && gate)
             finish<true, after>(place_at(i - 2), stage);
         else if (OUT && i > 1)
             finish<false, after>(place_at(i - 2), stage);
         if (i < spans && call->p.softplus)
             prepare<true, KEEP>(place_at(i), stage);
-        else if (i < spans)
+        else if (i < spans) /* cost only: nobody walks it */
             prepare<false, KEEP>(place_at(i), stage);
         if (i + 1 < spans) /* GPU only: there is no such span */
             load<after>(place_at(i + 1));
@@ -262,7 +262,7 @@ struct feeder {
         float values[UNIT];
         spread(states[turn], values);
         if (!state_units::there(turn, feeder_of_block()))
-            return;
+            return; /* GPU only: behind lies what is walked */
         if constexpr (Shape::WORDS && LAST)
             to[step][n / QUAD] = make_float4(values[0], values[1], values[2], values[3]);
         else

@@ -36,8 +36,9 @@ static const float EXPM1_REACH = 0.054101064f * EXACT;
 static inline __device__ float expm1_of_ex2(float w)
 {
     if constexpr (EXACT == 8) {
-        const float q = fmaf(fmaf(1.3369317e-3f, w, 9.6542546e-3f), w, 5.5503942e-2f);
-        return fmaf(fmaf(q, w, 0.24022481f), w, 0.69314718f) * w;
+        const float q =
+            fmaf(fmaf(1.3369317e-3f, w, 9.6542546e-3f), w, 5.5503942e-2f); /* cost only: EXACT */
+        return fmaf(fmaf(q, w, 0.24022481f), w, 0.69314718f) * w;          /* cost only: the same */
     }
     float q = fmaf(fmaf(1.5552735e-4f, w, 1.3505957e-3f), w, 9.6177093e-3f);
     q = fmaf(fmaf(q, w, 5.5499257e-2f), w, 0.24022652f);
@@ -88,11 +89,11 @@ static inline __device__ void states_walk(struct states *s, const struct row_ste
                         before[k][j] = s->h[k][j];
                     g[k][j] = t + i ? fmaf(e, g[k][j], in) : in;
                     s->h[k][j] = fmaf(e, s->h[k][j], in);
-                    if (t + i == EXACT - 1) {
+                    if (t + i == EXACT - 1) { /* cost only: each step could */
                         const float w = sum[k] * s->A[k][j];
                         const float moved = fmaf(expm1_of_ex2(w), before[k][j], g[k][j]);
                         if (fabsf(w) < EXPM1_REACH)
-                            s->h[k][j] = before[k][j] + moved;
+                            s->h[k][j] = before[k][j] + moved; /* GPU only: ex2 errs to a side */
                     }
                     part[k][i] = j ? fmaf(Cs[j], s->h[k][j], part[k][i]) : Cs[j] * s->h[k][j];
                 }
