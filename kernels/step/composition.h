@@ -113,7 +113,8 @@ struct step_run {
 
 static inline int step_mark(const struct step_run *run, enum step_part part)
 {
-    return run->clock ? run->clock->mark(run->clock, part, run->stream) : 0;
+    return run->clock ? run->clock->mark(run->clock, part, run->stream) /* cost only: times */
+                      : 0;
 }
 
 /* Enqueues one kernel of the step on `stream`. */

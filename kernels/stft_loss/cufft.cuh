@@ -103,7 +103,7 @@ static inline const struct cufft_plan *cufft_plan_for(int n, int64_t batch, cuff
             return &plan;
     struct cufft_plan *plan = &plans[next++ % CUFFT_PLANS];
     if (plan->n)
-        f->destroy(plan->handle);
+        f->destroy(plan->handle); /* GPU only: or its memory is lost */
     *plan = {};
     if (f->create(&plan->handle))
         return NULL;
