@@ -193,7 +193,8 @@ static const struct verb {
      "failed, 2 bad usage or input, 3 nothing matched, 4 the machine lacks what was asked for. "
      "docs/profiling.md says more."},
     {"compare", compare_verb, COMPARE_OPTIONS, "VARIANT VARIANT [SUITE...]\nA.jsonl B.jsonl",
-     "Tells whether the second variant is faster than the first.\vTimes them in turns, A B B A, on "
+     "Tells whether the second variant is faster than the first.\vTimes them in turns, A B B A or "
+     "B A A B, on "
      "each case that both accept, or compares the times of two files of rows, which tells less. "
      "SAME, FASTER or SLOWER where the interval of the ratio, over all cases at 95 %, is within or "
      "outside of a band, 0.5 % or what the first one differs from itself by; else UNRESOLVED. Exit "

@@ -123,12 +123,6 @@ static int base_ms(const struct backend *backend, const struct launch *launch, d
     return 0;
 }
 
-/* Whatever a machine that does other things makes of a tick, a number. */
-static int64_t wait_ticks(double wait_ms, double tick_ms)
-{
-    return (int64_t)fmin(fmax(wait_ms / tick_ms, 0), 1e12);
-}
-
 /* The trials of a placement; slow-downs take turns, so that each meets the same machine. */
 static int use(const struct launch launch[2], void *context)
 {
@@ -152,7 +146,7 @@ static int use(const struct launch launch[2], void *context)
         const struct comparison *c = &r.comparison;
         const double start_s = now_s();
         const double lost = r.slower > 0 ? lost_ms : 0;
-        slowed[1].ticks = wait_ticks(r.slower * undelayed_ms + lost, tick_ms);
+        slowed[1].ticks = slowed_ticks(r.slower * undelayed_ms + lost, tick_ms);
         error = compare_launches(s->backend, both, s->rounds, s->pairs, &r.comparison);
         if (error || interrupted)
             break;

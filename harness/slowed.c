@@ -2,6 +2,8 @@
 #include "stats.h"
 #include "time.h"
 
+#include <math.h>
+
 enum { RUNS = 15, LONG_TICKS = 1 << 20, PAIRS = 201, PAIRS_LEAST = 15 };
 
 /* What the waits are long that tell what is lost of one, and for how long pairs of them are taken.
@@ -38,6 +40,11 @@ int slowed_tick_ms(const struct backend *backend, double *tick_ms)
     return 0;
 }
 
+int64_t slowed_ticks(double wait_ms, double tick_ms)
+{
+    return (int64_t)fmin(fmax(wait_ms / tick_ms, 0), 1e12);
+}
+
 int slowed_lost_ms(struct slowed slowed[2], double tick_ms, double *lost_ms)
 {
     const struct launch launch[2] = {slowed_launch(&slowed[0]), slowed_launch(&slowed[1])};
@@ -45,7 +52,7 @@ int slowed_lost_ms(struct slowed slowed[2], double tick_ms, double *lost_ms)
     int pairs = 0;
     const double start = now_s();
     slowed[0].ticks = 0;
-    slowed[1].ticks = (int64_t)(WAIT_MS / tick_ms);
+    slowed[1].ticks = slowed_ticks(WAIT_MS, tick_ms);
     while (pairs < PAIRS && (pairs < PAIRS_LEAST || now_s() - start < PAIRS_LIMIT_S)) {
         double time_ms[2];
         for (int i = 0; i < 2; i++) {

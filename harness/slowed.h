@@ -19,6 +19,9 @@ struct launch slowed_launch(const struct slowed *slowed);
  * error of a run. */
 int slowed_tick_ms(const struct backend *backend, double *tick_ms);
 
+/* The ticks of a wait: a number, whatever a machine that does other things makes of a tick. */
+int64_t slowed_ticks(double wait_ms, double tick_ms);
+
 /* How much of a wait behind the launch does not arrive, whatever its length: on a GPU it begins
  * while the launch ends. From cold runs in turns with a wait and without, which the two are set to;
  * 0 when it does not differ from 0. Returns 0 or the error of a run. */

@@ -191,10 +191,10 @@ static int run(const void *problem, void *const tensor[], void *memory, void *st
         int64_t floats;
         w = separate_carve(p, r, (float *)(part + (p->resolutions + 1) * PARTS), &floats);
         error = forward(call, w, memory, stream);
-        if (!error)
+        if (!error) /* cost only: nothing counts after an error */
             error = compare(call, w, part + parts, stream);
         parts += parts_of(w.signals * w.bins);
-        if (!error)
+        if (!error) /* cost only: nothing counts after an error */
             error = backward(call, w, memory, stream);
     }
     return error ? error
