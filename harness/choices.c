@@ -19,10 +19,7 @@ struct measured {
 static bool counts(const json_t *row, const char *op)
 {
     return !strcmp(results_text(row, "op"), op) && !strcmp(results_text(row, "backend"), "cuda") &&
-           !strcmp(results_text(row, "grade"), "exact") &&
-           !strcmp(results_text(row, "check.status"), "PASS") &&
-           strcmp(results_text(row, "variant"), "auto") &&
-           results_number(row, "time.median_ms") > 0;
+           rows_is_timed(row) && !rows_is_auto(row);
 }
 
 static int64_t size_of(const json_t *row, const char *path)

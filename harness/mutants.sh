@@ -3,8 +3,8 @@
 # of its folder that it includes, deletes one statement or makes one `if` unconditional: those in
 # loops and those of inline functions, which loops call. A declared or returned value becomes 0, and
 # 0.0 becomes 1, as without it the file would not compile. `verify quick segments` has to fail for
-# every such mutant. That of a header is tried with the variants that include it, one after another, until one
-# fails: `verify` runs them all, so it notices what any of them notices.
+# every such mutant. That of a header is tried with the variants that include it, one after another,
+# until one fails: `verify` runs them all, so it notices what any of them notices.
 # The faults of harness/faults.txt come on top, each tried with the variant that it names.
 #
 # The Makefile exports MUTANT_CC, _CFLAGS, _CXX, _CXXFLAGS, _LDLIBS, _OBJECTS: those of the build.

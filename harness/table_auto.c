@@ -12,25 +12,13 @@ static const char *const HEADING[] = {"operation",        "suite",         "case
 /* The rows that a line of the table is of. */
 static const char *const LINE[] = {"machine.name", "op", ROWS_BESIDE, "suite", NULL};
 
-static bool is_timed(const json_t *row)
-{
-    return !strcmp(results_text(row, "check.status"), "PASS") &&
-           !strcmp(results_text(row, "grade"), "exact") && !rows_is_peer(row) &&
-           results_number(row, "time.median_ms") > 0;
-}
-
-static bool is_auto(const json_t *row)
-{
-    return !strcmp(results_text(row, "variant"), "auto");
-}
-
 /* The time of a row of auto as a multiple of the least of the others; NaN without any. */
 static double slower(const json_t *rows, const json_t *row)
 {
     double least_ms = NAN;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *other = json_array_get(rows, i);
-        if (is_timed(other) && !is_auto(other) && results_same(other, row, ROWS_LINE))
+        if (rows_is_timed(other) && !rows_is_auto(other) && results_same(other, row, ROWS_LINE))
             least_ms = fmin(least_ms, results_number(other, "time.median_ms"));
     }
     return results_number(row, "time.median_ms") / least_ms;
@@ -45,7 +33,7 @@ static bool add_line(struct grid *grid, const json_t *rows, const json_t *like)
     bool stale = false;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        if (!is_auto(row) || !is_timed(row) || !results_same(row, like, LINE))
+        if (!rows_is_auto(row) || !rows_is_timed(row) || !results_same(row, like, LINE))
             continue;
         const double ratio = slower(rows, row);
         if (isnan(ratio))
@@ -72,10 +60,10 @@ static bool add_line(struct grid *grid, const json_t *rows, const json_t *like)
 static bool is_first(const json_t *rows, size_t at)
 {
     const json_t *row = json_array_get(rows, at);
-    bool first = is_auto(row) && is_timed(row);
+    bool first = rows_is_auto(row) && rows_is_timed(row);
     for (size_t i = 0; i < at && first; i++) {
         const json_t *other = json_array_get(rows, i);
-        first = !is_auto(other) || !is_timed(other) || !results_same(other, row, LINE);
+        first = !rows_is_auto(other) || !rows_is_timed(other) || !results_same(other, row, LINE);
     }
     return first;
 }

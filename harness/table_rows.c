@@ -20,6 +20,18 @@ bool rows_is_peer(const json_t *row)
     return !strcmp(results_text(row, "backend"), "peer");
 }
 
+bool rows_is_auto(const json_t *row)
+{
+    return !strcmp(results_text(row, "variant"), "auto");
+}
+
+bool rows_is_timed(const json_t *row)
+{
+    return !strcmp(results_text(row, "check.status"), "PASS") &&
+           !strcmp(results_text(row, "grade"), "exact") && !rows_is_peer(row) &&
+           results_number(row, "time.median_ms") > 0;
+}
+
 /* Adds ROWS_BESIDE and ROWS_COLUMN, and its roof to a row that lacks it. */
 static void place(json_t *row)
 {

@@ -34,6 +34,12 @@ const json_t *rows_find(const json_t *rows, const json_t *like, const char *cons
 /* True for a row of another implementation, timed by harness/peers. */
 bool rows_is_peer(const json_t *row);
 
+/* True for a row of a variant that chooses among the others. */
+bool rows_is_auto(const json_t *row);
+
+/* True for a row of an exact variant, no peer's, that passed and has a time. */
+bool rows_is_timed(const json_t *row);
+
 /* True when no earlier row is alike in `path`. */
 bool rows_is_first(const json_t *rows, size_t at, const char *const path[]);
 
