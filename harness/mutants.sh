@@ -6,6 +6,8 @@
 # every such mutant. That of a header is tried with the variants that include it, one after another,
 # until one fails: `verify` runs them all, so it notices what any of them notices.
 # The faults of harness/faults.txt come on top, each tried with the variant that it names.
+# A variant that noticed one is then tried without a change, and has to pass: else it is not the
+# mutant that it noticed.
 #
 # The Makefile exports MUTANT_CC, _CFLAGS, _CXX, _CXXFLAGS, _LDLIBS, _OBJECTS: those of the build.
 # A statement whose comment begins with "cost only" or "GPU only" is spared, and counted: without it
@@ -135,26 +137,34 @@ try() { # TREE FILE CPU
     esac
 }
 
-# Tries every variant without a change, and every mutant, whose TURN it is, on processor CPU.
-work() { # CPU TURN
+# Whether no other worker has taken the work of that NAME.
+take() { # NAME
+    mkdir "$scratch/taken/$1" 2> "$tree/log"
+}
+
+# Tries mutants on processor CPU, and then every variant that noticed one without a change.
+work() { # CPU
     tree=$scratch/$1
     mkdir "$tree"
     cp -r kernels reference "$tree"
-    awk "NR % $turns == $2" "$scratch/variants" | while read -r file; do
-        outcome=$(try "$tree" "$file" "$1" 2> "$tree/log")
-        [ "$outcome" = survived ] || echo "$file:0: broken: without any change: $outcome"
-    done
-    awk "NR % $turns == $2" "$scratch/mutants" | while IFS='	' read -r file first last new text only; do
+    nl -b a -n ln -w 1 "$scratch/mutants" | while IFS='	' read -r number file first last new text only; do
+        take "$number" || continue
         [ "$new" != spared ] || { echo "$file:$first: spared: $text" && continue; }
         sed "$first,${last}s/.*//; ${first}s|^|$new|" "$file" > "$tree/$file"
         outcome=
         for user in ${only:-$(sed -n "s|^$file ||p" "$scratch/users")}; do
             result=$(try "$tree" "$user" "$1" 2> "$tree/log")
             case $outcome,$result in survived,does*) ;; *) outcome=$result ;; esac
+            case $result in killed*) echo "$user" >> "$scratch/noticed" ;; esac
             [ "$outcome" = survived ] || break
         done
         cp "$file" "$tree/$file"
         printf '%s:%s: %s: %s  ->  %s\n' "$file" "$first" "$outcome" "$text" "$new"
+    done
+    sort -u "$scratch/noticed" | while read -r file; do
+        take "$(echo "$file" | tr / -)" || continue
+        outcome=$(try "$tree" "$file" "$1" 2> "$tree/log")
+        [ "$outcome" = survived ] && echo "$file:0: passes" || echo "$file:0: broken: without any change: $outcome"
     done
 }
 
@@ -162,7 +172,6 @@ for file in kernels/*/*; do
     rule "$file" || continue
     $compile -MM "$file" | tr -s '\\ ' '\n' | grep "^${file%/*}/[^/]*$" | sed "s|$| $file|"
 done > "$scratch/users" # lines of a file and a variant that it is part of
-cut -d ' ' -f 2 "$scratch/users" | sort -u > "$scratch/variants"
 faults > "$scratch/faults"
 for file in "$@"; do
     grep "	$file\$" "$scratch/faults" || :
@@ -175,22 +184,24 @@ done | cat "$scratch/named" - | awk -v every="${EVERY:-1}" -v turn="$(git rev-li
 
 cpus=$(seq 0 $(($(getconf _NPROCESSORS_CONF) - 1)) |
     while read -r cpu; do taskset -c "$cpu" echo "$cpu" 2> "$scratch/log" || :; done)
-turns=$(echo "$cpus" | wc -l)
-turn=0
+mkdir "$scratch/taken"
+: > "$scratch/noticed"
 for cpu in $cpus; do
-    work "$cpu" $turn > "$scratch/outcomes.$cpu" &
-    turn=$((turn + 1))
+    work "$cpu" > "$scratch/outcomes.$cpu" &
 done
 wait
 
 sort -t: -k1,1 -k2,2n "$scratch"/outcomes.* | awk -F': ' -v verbose="${VERBOSE:-}" \
-    -v expected="$(wc -l < "$scratch/mutants")" '
+    -v expected="$(wc -l < "$scratch/mutants")" -v noticed="$(sort -u "$scratch/noticed" | wc -l)" '
     { count[$2]++; tried += $1 !~ /:0$/ }
-    $2 !~ /^(killed|does not compile|spared)$/ || verbose
+    $2 !~ /^(killed|does not compile|spared|passes)$/ || verbose
     END {
         if (tried != expected)
             printf "mutants.sh: %d of %d mutants were tried\n", tried, expected
+        if (count["passes"] != noticed)
+            printf "mutants.sh: %d of %d variants pass without a change\n", count["passes"], noticed
         printf "mutants: %d killed, %d do not compile, %d spared, %d survived\n", count["killed"],
             count["does not compile"], count["spared"], count["survived"]
-        exit !(count["killed"] && tried == expected && !count["survived"] && !count["broken"])
+        exit !(count["killed"] && tried == expected && count["passes"] == noticed &&
+            !count["survived"] && !count["broken"])
     }'
