@@ -153,7 +153,7 @@ race: ## watch the threads of the .cu kernels with ThreadSanitizer, on simt
 # It has one thread: a part of the cases for each processor.
 parts := $(shell seq $$(nproc))
 race-part-%:
-	OMP_NUM_THREADS=1 TSAN_OPTIONS="halt_on_error=1 exitcode=66" harness/quietly.sh $(BUILD)/race/ssmbench verify race --backend simt --variant '$(not_auto)' --shard $*/$(words $(parts))
+	OMP_NUM_THREADS=1 TSAN_OPTIONS="halt_on_error=1 exitcode=66" harness/quietly.sh $(BUILD)/race/ssmbench verify race --backend simt --timeout 300 --variant '$(not_auto)' --shard $*/$(words $(parts))
 
 fuzz: ## read files that clang's libFuzzer invents: make fuzz SECONDS=600 FUZZ="safetensors cases"
 	@harness/fuzz/fuzz.sh --can $(FUZZ)
