@@ -37,7 +37,7 @@ wrong_c   := $(wildcard harness/wrong/*/*.c)
 wrong_cu  := $(wildcard harness/wrong/*/*.cu)
 # Operations with a variant that chooses, and the rows that it goes by.
 choosing  := $(patsubst kernels/%/auto.cu,%,$(wildcard kernels/*/auto.cu))
-measured  := $(patsubst %,results/h100/%.jsonl,conv forward lengths speedup)
+measured  := results/h100/conv.jsonl $(patsubst %,results/h200/%.jsonl,forward lengths speedup)
 # What a fuzzer needs of the rest, and how it is built: by clang, which brings libFuzzer.
 fuzz_c    := $(filter-out %_test.c harness/fuzz/fuzzer.c,$(wildcard harness/fuzz/*.c))
 fuzzed    := $(fuzz_c) $(addprefix harness/,message.c safetensors.c cases.c keys.c operations.c) $(filter reference/%,$(c_files) $(cc_files))
@@ -117,7 +117,7 @@ record: all ## bench SUITE into results/MACHINE/ anew, for a commit, and rewrite
 	$(BUILD)/ssmbench bench $(SUITE) --budget $(BUDGET) --out results/$$($(BUILD)/ssmbench info --slug)/$(SUITE).jsonl
 	$(MAKE) readme
 
-choices: all ## rewrite kernels/OP/choices.inc, by which OP/auto chooses, from the rows in results/h100
+choices: all ## rewrite kernels/OP/choices.inc, by which OP/auto chooses, from measured rows
 	@for op in $(choosing); do \
 	    $(BUILD)/ssmbench choices $$op $(measured) > $(BUILD)/choices && cp $(BUILD)/choices kernels/$$op/choices.inc || exit; \
 	done

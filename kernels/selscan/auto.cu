@@ -1,4 +1,4 @@
-/* selscan/auto: the variant that was fastest on an H100 for problems like this one.
+/* selscan/auto: the variant that was fastest on an H200 for problems like this one.
  *
  * Computes   out and final of reference/selscan.h, in fp32.
  * Accepts    state <= 256; every option.
@@ -10,7 +10,7 @@
  *            There is none on a CPU, where simd was fastest on every measured problem.
  * Cost       that of the variant; choosing takes some 2 microseconds of the host.
  * Error      that of the variant.
- * Source     results/h100, by `make choices`.
+ * Source     results/h200, by `make choices`.
  */
 #include "../../reference/selscan.h"
 #include "../device/chosen.cuh"

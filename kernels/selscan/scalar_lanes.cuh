@@ -170,7 +170,7 @@ struct copier {
             const int place = Shape::state_place(state_of(i), state_step(i));
             const int bytes = state_of(i) < p->state && state_step(i) < count ? BYTES : 0;
             if (Shape::STATE_UNITS % FEEDERS && state_unit(i) >= Shape::STATE_UNITS)
-                continue;
+                continue; /* cost only: no shape has such */
             copy_async<BYTES>(&states->B[place], B + state_at[i], bytes);
             copy_async<BYTES>(&states->C[place], C + state_at[i], bytes);
         }
