@@ -136,11 +136,12 @@ Test(choices, auto_is_held_against_the_best_of_the_others)
     add("auto", "cuda", "exact", "PASS", 4096, 1.01);
     cr_assert(eq(int, table_print("auto", files, NULL, NULL, GRID_CSV), EXIT_WELL));
     fflush(stdout);
-    cr_assert_stdout_eq_str("operation,suite,cases,\"auto, on average\",\"auto, at most\",on case\n"
-                            "selscan†,s,2,0.755×,1.010×,long/length=4096\n\n"
-                            "- Cold median of auto as a multiple of the least of any other "
-                            "variant; it promises 1.05× at most.\n"
-                            "- † measured before the variant's sources last changed.\n");
+    cr_assert_stdout_eq_str(
+        "machine,operation,suite,cases,\"auto, on average\",\"auto, at most\",on case\n"
+        "M,selscan†,s,2,0.755×,1.010×,long/length=4096\n\n"
+        "- Cold median of auto as a multiple of the least of any other "
+        "variant; it promises 1.05× at most.\n"
+        "- † measured before the variant's sources last changed.\n");
 }
 
 Test(choices, without_rows_of_auto_a_sentence_says_so)

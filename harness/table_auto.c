@@ -4,9 +4,9 @@
 
 #include <math.h>
 
-enum { OPERATION, SUITE, CASES, MEAN, MOST, WHERE, COLUMNS };
+enum { MACHINE, OPERATION, SUITE, CASES, MEAN, MOST, WHERE, COLUMNS };
 
-static const char *const HEADING[] = {"operation",        "suite",         "cases",
+static const char *const HEADING[] = {"machine",          "operation",     "suite",  "cases",
                                       "auto, on average", "auto, at most", "on case"};
 
 /* The rows that a line of the table is of. */
@@ -47,6 +47,7 @@ static bool add_line(struct grid *grid, const json_t *rows, const json_t *like)
     if (!cases)
         return false;
     grid_row(grid, COLUMNS);
+    grid_set(grid, MACHINE, "%s", results_text(like, "machine.name"));
     grid_set(grid, OPERATION, "%s%s", results_text(like, "op"), stale ? ROWS_STALE_MARK : "");
     grid_set(grid, SUITE, "%s", results_text(like, "suite"));
     grid_set(grid, CASES, "%d", cases);

@@ -36,7 +36,7 @@ static inline void step_piece_of(const struct step *p, const struct composition 
                                  enum step_kernel kernel, enum step_path path, int reverse,
                                  struct step_piece *piece)
 {
-    memset(piece, 0, sizeof *piece);
+    memset(piece, 0, sizeof *piece); /* cost only: all that is read is set, here and later */
     piece->variant = c->kernel[kernel];
     piece->problem = &piece->of;
     if (kernel == STEP_CONV_FORWARD || kernel == STEP_CONV_BACKWARD)
