@@ -327,7 +327,7 @@ static bool words_fit(const struct selscan_call *call)
     const int64_t states = p->layout == CHANNEL_LAST ? p->state : 0;
     uintptr_t bits = 0;
     for (const int tensor : {SELSCAN_U, SELSCAN_DELTA, SELSCAN_Z, SELSCAN_B, SELSCAN_C})
-        bits |= (uintptr_t)call->tensor[tensor]; /* GPU only: all that verify has are aligned */
+        bits |= (uintptr_t)call->tensor[tensor]; /* GPU only: unaligned_test.c looks at it */
     return bits % 16 == 0 && states % QUAD == 0 &&
            (p->layout == CHANNEL_LAST ? p->channels / p->groups % QUAD == 0
                                       : p->length % QUAD == 0 && !p->reverse);

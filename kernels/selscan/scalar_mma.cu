@@ -206,7 +206,7 @@ static bool words(const struct selscan_call *call)
     const int tensors[] = {SELSCAN_U, SELSCAN_DELTA, SELSCAN_Z, SELSCAN_OUT, SELSCAN_B, SELSCAN_C};
     uintptr_t bits = 0;
     for (int tensor : tensors)
-        bits |= (uintptr_t)call->tensor[tensor]; /* GPU only: all that verify has are aligned */
+        bits |= (uintptr_t)call->tensor[tensor]; /* GPU only: unaligned_test.c looks at it */
     return p->layout == CHANNEL_LAST && p->channels / p->groups % 4 == 0 && p->state % 4 == 0 &&
            bits % 16 == 0;
 }
