@@ -42,9 +42,15 @@ done > "$work/promised"
 grep -q 'other@peer' "$work/promised" || fail "rows of a peer promise no curve"
 
 pictures=0
-while IFS='|' read -r folder machine id points variants; do
+while IFS='|' read -r folder machine id points speedups variants; do
     for kind in time speedup error; do
         file=$work/out/$folder/$kind-$id
+        if [ $kind = speedup ] && [ "$speedups" = 0 ]; then
+            [ ! -e "$file.png" ] || fail "$file.png, of no speedup"
+            grep -q "^plots: .*$kind-$id: no row has a time beside that of its baseline" "$work/log" ||
+                fail "nothing says why there is no $file.png"
+            continue
+        fi
         [ -s "$file.png" ] || fail "no $file.png"
         grep -q "$machine" "$file.svg" || fail "$file.svg does not name $machine"
         for variant in $variants; do

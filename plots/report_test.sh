@@ -105,9 +105,8 @@ for folder in results/*/; do
     machine=$(basename "$folder")
     "$ssmbench" table speedup --format csv "$folder"*.jsonl > "$work/csv"
     awk -f "$plots/csv.awk" -f "$plots/promise.awk" -v folder="$machine" "$work/csv" |
-        cut -d'|' -f3 | while read -r id; do
-        printf '%s\n' "$machine/time-$id" "$machine/speedup-$id" "$machine/error-$id"
-    done
+        awk -F'|' -v folder="$machine" '{ print folder "/time-" $3; print folder "/error-" $3 }
+            $5 > 0 { print folder "/speedup-" $3 }'
 done > "$work/pictures"
 [ -s "$work/pictures" ] || fail "the committed rows promise no picture"
 (cd "$out" && find . -name '*.svg' | sed 's/^\.\///; s/\.svg$//') >> "$work/pictures"
