@@ -133,7 +133,8 @@ static inline __device__ int feeder_of_block(void)
 template <typename Shape>
 struct copier {
     static const int BYTES = 4 * Shape::UNIT;
-    static const int STATE_TURNS = (Shape::STATE_UNITS + FEEDERS - 1) / FEEDERS;
+    static const int STATE_TURNS = Shape::STATE_UNITS / FEEDERS;
+    static_assert(Shape::STATE_UNITS % FEEDERS == 0, "each feeder has as many units");
     static const int ROW_TURNS = (Shape::ROW_UNITS + FEEDERS - 1) / FEEDERS;
     int64_t state_at[STATE_TURNS], row_at[ROW_TURNS]; /* of the first span */
 
@@ -164,13 +165,12 @@ struct copier {
         const float *const C = (const float *)call->tensor[SELSCAN_C] + first * s->state_step;
         const float *const u = (const float *)call->tensor[SELSCAN_U] + first * s->step;
         const float *const delta = (const float *)call->tensor[SELSCAN_DELTA] + first * s->step;
-        const float *const z = (const float *)call->tensor[SELSCAN_Z] + first * s->step;
+        const float *const z =
+            p->gate ? (const float *)call->tensor[SELSCAN_Z] + first * s->step : NULL;
 #pragma unroll
         for (int i = 0; i < STATE_TURNS; i++) {
             const int place = Shape::state_place(state_of(i), state_step(i));
             const int bytes = state_of(i) < p->state && state_step(i) < count ? BYTES : 0;
-            if (Shape::STATE_UNITS % FEEDERS && state_unit(i) >= Shape::STATE_UNITS)
-                continue; /* cost only: no shape has such */
             copy_async<BYTES>(&states->B[place], B + state_at[i], bytes);
             copy_async<BYTES>(&states->C[place], C + state_at[i], bytes);
         }
