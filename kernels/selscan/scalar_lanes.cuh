@@ -144,10 +144,8 @@ struct copier {
         const int64_t start = selscan_time(p, 0), at = selscan_at(p, r->b, r->channel, start);
         const int64_t bc = selscan_bc_at(p, r->b, r->group, 0, start);
 #pragma unroll
-        for (int i = 0; i < STATE_TURNS; i++) {
-            const int n = state_of(i);
-            state_at[i] = n < p->state ? bc + n * s->state + state_step(i) * s->state_step : 0;
-        }
+        for (int i = 0; i < STATE_TURNS; i++)
+            state_at[i] = bc + state_of(i) * s->state + state_step(i) * s->state_step;
 #pragma unroll
         for (int i = 0; i < ROW_TURNS; i++)
             row_at[i] = at + row_of(i) * s->row + row_step(i) * s->step;
@@ -178,7 +176,7 @@ struct copier {
         for (int i = 0; i < ROW_TURNS; i++) {
             const int place = Shape::row_place(row_of(i), row_step(i));
             const int bytes = row_of(i) < r->rows && row_step(i) < count ? BYTES : 0;
-            if (Shape::ROW_UNITS % FEEDERS && row_unit(i) >= Shape::ROW_UNITS)
+            if (Shape::ROW_UNITS % FEEDERS && unit_of(i) >= Shape::ROW_UNITS)
                 continue;
             copy_async<BYTES>(&streams->u[place], u + row_at[i], bytes);
             copy_async<BYTES>(&streams->delta[place], delta + row_at[i], bytes);
@@ -189,29 +187,26 @@ struct copier {
     }
 
   private:
-    static __device__ int state_unit(int i)
+    /* The thread's i-th unit, of states or of rows. */
+    static __device__ int unit_of(int i)
     {
         return feeder_of_block() + i * FEEDERS;
     }
     static __device__ int state_of(int i)
     {
-        return Shape::template line_of<Shape::CAPACITY>(state_unit(i));
+        return Shape::template line_of<Shape::CAPACITY>(unit_of(i));
     }
     static __device__ int state_step(int i)
     {
-        return Shape::template step_of<Shape::CAPACITY>(state_unit(i));
-    }
-    static __device__ int row_unit(int i)
-    {
-        return feeder_of_block() + i * FEEDERS;
+        return Shape::template step_of<Shape::CAPACITY>(unit_of(i));
     }
     static __device__ int row_of(int i)
     {
-        return Shape::template line_of<Shape::ROWS>(row_unit(i));
+        return Shape::template line_of<Shape::ROWS>(unit_of(i));
     }
     static __device__ int row_step(int i)
     {
-        return Shape::template step_of<Shape::ROWS>(row_unit(i));
+        return Shape::template step_of<Shape::ROWS>(unit_of(i));
     }
 };
 

@@ -180,7 +180,7 @@ static inline __device__ void walk_span(const struct selscan_call *call, Shape *
         const float4 *const B = &tile->states[stage][0][first][lane];
         const float4 *const C = &tile->states[stage][1][first][lane];
         if (first >= count) /* cost only: there are no steps */
-            continue;
+            continue;       /* cost only: the same */
         if (OUT)
             states_walk(s, step, Shape::GROUPS * (SPAN + 2), B, C, Shape::LANES + 1,
                         &rows->y[stage][row][lane * Shape::Y_LANE + first],
