@@ -295,7 +295,8 @@ int run(const char *kernel, index3 grid, index3 block, size_t shared_bytes,
                  shared_bytes);
         return ERROR;
     }
-    const int workers = OS_THREADS ? OS_THREADS : omp_get_max_threads();
+    const int most = OS_THREADS ? OS_THREADS : omp_get_max_threads();
+    const int workers = blocks < most ? (int)blocks : most; /* cost only: nothing to do for more */
 #pragma omp parallel num_threads(workers)
     run_blocks(&launch, blocks, grid, block);
     return launch.failed ? ERROR : 0;

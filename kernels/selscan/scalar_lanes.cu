@@ -59,7 +59,7 @@ struct channels {
 #pragma unroll
         for (int i = 0; i < Shape::TURNS; i++) {
             const int row = finished_row<Shape>(i);
-            out_at[i] = at + row * s->row + finished_step<Shape>(i) * s->step;
+            out_at[i] = at + row * s->channel + finished_step<Shape>(i) * s->step;
             A[i] = of_channel(call, r, SELSCAN_A, prepared_row(i));
             bias[i] = call->p.bias ? of_channel(call, r, SELSCAN_DELTA_BIAS, prepared_row(i)) : 0;
             D[i] = call->p.skip ? of_channel(call, r, SELSCAN_D, row) : 0;

@@ -12,6 +12,7 @@
 #include "tile.cuh" /* first: it has a variable of a name that cuda_fp16.h takes */
 
 #include "../device/async.cuh"
+#include "strides.cuh"
 
 #ifndef LANES_DEPTH
 #define LANES_DEPTH 2 /* spans on their way from memory */
@@ -89,23 +90,6 @@ struct shape {
     }
 };
 
-/* How far apart neighbours are, in elements; steps in the recurrence's own direction. */
-struct strides {
-    int64_t step, row, state_step, state;
-};
-
-static struct strides strides_of(const struct selscan *p)
-{
-    const bool last = p->layout == CHANNEL_LAST;
-    const int64_t forth = p->reverse ? -1 : 1;
-    struct strides s;
-    s.step = forth * (last ? p->channels : 1);
-    s.row = last ? 1 : p->length;
-    s.state_step = forth * (last ? p->groups * p->state : 1);
-    s.state = last ? 1 : p->length;
-    return s;
-}
-
 /* The warps in fours: two walk, or none, and two feed. So those that walk share a scheduler with
  * nobody. */
 static inline __device__ int warp_of(void)
@@ -148,7 +132,7 @@ struct copier {
             state_at[i] = bc + state_of(i) * s->state + state_step(i) * s->state_step;
 #pragma unroll
         for (int i = 0; i < ROW_TURNS; i++)
-            row_at[i] = at + row_of(i) * s->row + row_step(i) * s->step;
+            row_at[i] = at + row_of(i) * s->channel + row_step(i) * s->step;
     }
 
     /* Starts to copy the span that begins with step `first`, and zeros for what is not there. */

@@ -1,12 +1,13 @@
-/* The shared memory of selscan/scalar_mma, and how what it holds gets there.
+/* The shared memory of selscan/scalar_mma and selscan/scalar_lookback, and how what it holds gets
+ * there.
  *
  * Warps      A warp has WIDTH channels and 16 steps at a time. Of its lane l = 4g + q a thread has,
  *            of each 16 of the channels, those from 2g on, and of the eight pairs of steps numbers
  *            q and 7 - q: so each product of matrices gives and takes what is its own.
- * Copies     WORDS: rows along channels and states, whose starts are aligned; by lanes of one word
- *            each. Else element by element, lanes along what is contiguous in memory. f32 is
- *            copied asynchronously, one block of steps ahead or more; of 16 bits only rows of words
- *            are.
+ * Copies     BY_WORD: rows along channels and states that consist of aligned words, BY_LINE: such
+ *            rows along time, of f32, not backwards; by lanes of one word each. BY_ELEMENT: all
+ *            else; lanes along what is contiguous in memory. f32 is copied asynchronously, one
+ *            block of steps ahead or more; of 16 bits only rows of words are.
  */
 #ifndef SSMBENCH_SELSCAN_SCALAR_MMA_CUH
 #define SSMBENCH_SELSCAN_SCALAR_MMA_CUH
@@ -14,7 +15,7 @@
 #include "../device/async.cuh"
 #include "../device/mma.cuh"
 #include "../device/vector.cuh"
-#include "common.h"
+#include "strides.cuh"
 
 /* Knobs: 16 channels each of a warp; warps of a block; blocks of 16 steps whose B and C are in
  * shared memory or on the way; blocks that a multiprocessor shall hold. */
@@ -43,7 +44,6 @@ enum {
     STEPS = 16,
     STATES = 64,
     EIGHTS = STATES / 8,
-    PARTS = 4, /* warps that make G */
     PART_PITCH = STEPS + 8,
     LEVELS = 3,
     STREAMS = 3,
@@ -53,42 +53,49 @@ enum {
 /* The streams of a channel; out takes the place of delta. */
 enum stream { STREAM_U, STREAM_DELTA, STREAM_Z };
 
+/* A part of the sums of G of a block of steps: [t][s]. */
+struct part {
+    float G[STEPS * PART_PITCH];
+};
+
+/* G, as the warps read it. */
+struct within {
+    uint4 level[LEVELS][32]; /* of each lane, two elements of G and their rests */
+    float2 diagonal[STEPS];  /* of each step, its elements of G from its pair */
+};
+
+enum way { BY_ELEMENT, BY_WORD, BY_LINE };
+
+enum { QUAD = 4, LINE_WORDS = STEPS / QUAD, LINE = STEPS + QUAD };
+
 /* The pitches put what a warp reads at once into different banks. */
-template <enum dtype DTYPE>
+template <enum dtype TYPE, enum way WAY>
 struct blocks_shared {
-    typedef std::conditional_t<DTYPE == DTYPE_F32, uint32_t, uint16_t> element;
+    typedef std::conditional_t<TYPE == DTYPE_F32, uint32_t, uint16_t> element;
+    static const enum dtype DTYPE = TYPE;
+    static const enum way BY = WAY;
     static const int PITCH = WIDTH + 16 / (int)sizeof(element);
 
     float C[STAGES][STEPS][STATES + 8], B[STAGES][STEPS][STATES + 4];
-    float part[PARTS][STEPS * PART_PITCH]; /* of the sums of G: [t][s] */
-    uint4 level[LEVELS][32];               /* of each lane, two elements of G and their rests */
-    float2 diagonal[STEPS];                /* of each step, its elements of G from its pair */
     element in[STREAMS][WARPS][STEPS][PITCH];
 };
 
-template <enum dtype DTYPE>
-static inline size_t shared_bytes(const struct selscan *p)
-{
-    typedef struct blocks_shared<DTYPE> Shared;
-    return sizeof(Shared) - (p->gate ? 0 : sizeof(Shared::in) / STREAMS);
-}
+template <enum dtype TYPE>
+struct blocks_shared<TYPE, BY_LINE> {
+    typedef uint32_t element;
+    static const enum dtype DTYPE = TYPE;
+    static const enum way BY = BY_LINE;
 
-/* How far apart neighbours are: of the streams, of B and C, in elements; a step in the recurrence's
- * own direction. */
-struct strides {
-    int64_t step, channel, state_step, state;
+    alignas(16) float C[STAGES][STATES][LINE];
+    alignas(16) float B[STAGES][STATES][LINE];
+    alignas(16) element in[STREAMS][WARPS][WIDTH][LINE];
 };
 
-static inline struct strides strides_of(const struct selscan *p)
+/* Bytes of a struct that ends with one of those: without a gate its last stream is not there. */
+template <typename All, typename Shared>
+static inline size_t shared_bytes(const struct selscan *p)
 {
-    const bool last = p->layout == CHANNEL_LAST;
-    const int64_t forth = p->reverse ? -1 : 1;
-    struct strides s;
-    s.step = forth * (last ? p->channels : 1);
-    s.channel = last ? 1 : p->length;
-    s.state_step = forth * (last ? p->groups * p->state : 1);
-    s.state = last ? 1 : p->length;
-    return s;
+    return sizeof(All) - (p->gate ? 0 : sizeof(Shared::in) / STREAMS);
 }
 
 /* The rows of a warp: `rows` channels from `channel` on, of batch b. */
@@ -146,12 +153,11 @@ static inline __device__ struct stroll stroll_of(const struct selscan *p)
 
 /* Starts to copy the streams of the warp's rows in the block of steps from element `at` on, of
  * which `left` are there, and zeros for the others. */
-template <enum dtype DTYPE, bool WORDS, bool PLAIN>
+template <bool PLAIN, typename Shared>
 static inline __device__ void copy_streams(const struct selscan_call *call, const struct strides *s,
                                            const struct warp_rows *r, int64_t at, int left,
-                                           struct blocks_shared<DTYPE> *shared)
+                                           Shared *shared)
 {
-    typedef struct blocks_shared<DTYPE> Shared;
     typedef typename Shared::element element;
     const int tensors[STREAMS] = {SELSCAN_U, SELSCAN_DELTA, SELSCAN_Z};
 #pragma unroll
@@ -159,8 +165,16 @@ static inline __device__ void copy_streams(const struct selscan_call *call, cons
         if (stream == STREAM_Z && (PLAIN || !call->p.gate))
             continue;
         const element *const from = (const element *)call->tensor[tensors[stream]];
-        element(*const to)[Shared::PITCH] = shared->in[stream][warp_of()];
-        if constexpr (WORDS) {
+        auto *const to = shared->in[stream][warp_of()];
+        if constexpr (Shared::BY == BY_LINE) {
+#pragma unroll
+            for (int i = 0; i < WIDTH * LINE_WORDS / 32; i++) {
+                const int word = lane_of() + 32 * i, c = word / LINE_WORDS;
+                const int step = word % LINE_WORDS * QUAD;
+                copy_async<16>(&to[c][step], from + at + c * s->channel + step,
+                               c < r->rows && step < left ? 16 : 0);
+            }
+        } else if constexpr (Shared::BY == BY_WORD) {
             const int BYTES = 4 * (int)sizeof(element), ALONG = 128 / WIDTH;
             const int t = lane_of() / (WIDTH / 4), c = lane_of() % (WIDTH / 4) * 4;
             const element *const word = from + at + t * s->step + c;
@@ -176,7 +190,7 @@ static inline __device__ void copy_streams(const struct selscan_call *call, cons
 #pragma unroll 4
             for (int i = 0; i < STEPS * WIDTH / 32; i++) {
                 const bool there = go.t < left && go.c < r->rows;
-                if constexpr (DTYPE == DTYPE_F32)
+                if constexpr (Shared::DTYPE == DTYPE_F32)
                     copy_async<4>(&to[go.t][go.c], one, there ? 4 : 0);
                 else
                     to[go.t][go.c] = there ? *one : (element)0;
@@ -189,13 +203,12 @@ static inline __device__ void copy_streams(const struct selscan_call *call, cons
 }
 
 /* Writes the outputs of the warp's rows, which are in the place of delta. */
-template <enum dtype DTYPE>
+template <typename Shared>
 static inline __device__ void store_outputs(const struct selscan_call *call,
                                             const struct strides *s, const struct warp_rows *r,
-                                            int64_t at, int left,
-                                            const struct blocks_shared<DTYPE> *shared)
+                                            int64_t at, int left, const Shared *shared)
 {
-    typedef typename blocks_shared<DTYPE>::element element;
+    typedef typename Shared::element element;
     struct stroll go = stroll_of(&call->p);
     element *to = (element *)call->tensor[SELSCAN_OUT] + at + go.t * s->step + go.c * s->channel;
 #pragma unroll 4
@@ -208,24 +221,65 @@ static inline __device__ void store_outputs(const struct selscan_call *call,
     }
 }
 
-/* The thread's two channels of tile m of one step of a stream. */
-template <enum dtype DTYPE>
-static inline __device__ float2 read_stream(const struct blocks_shared<DTYPE> *shared,
-                                            enum stream stream, int step, int m)
+/* The thread's early or late pair of steps of a stream, of its two channels of tile m. */
+template <typename Shared>
+static inline __device__ void read_pair(const Shared *shared, enum stream stream, int late, int m,
+                                        float pair[2][2])
 {
-    const auto *const from = &shared->in[stream][warp_of()][step][lane_channel(m)];
-    if constexpr (DTYPE == DTYPE_F32) {
-        const uint2 bits = *(const uint2 *)from;
-        return make_float2(bits_float(bits.x), bits_float(bits.y));
-    } else {
-        return vector_pair<DTYPE>(*(const unsigned *)from);
+    const int step = lane_step(2 * late), c = lane_channel(m);
+    const auto *const streams = shared->in[stream][warp_of()];
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        if constexpr (Shared::BY == BY_LINE) {
+            const auto *const from = &streams[c + i][step];
+            const uint2 steps = *(const uint2 *)from;
+            pair[0][i] = bits_float(steps.x);
+            pair[1][i] = bits_float(steps.y);
+        } else {
+            const auto *const from = &streams[step + i][c];
+            float2 channels;
+            if constexpr (Shared::DTYPE == DTYPE_F32) {
+                const uint2 bits = *(const uint2 *)from;
+                channels = make_float2(bits_float(bits.x), bits_float(bits.y));
+            } else {
+                channels = vector_pair<Shared::DTYPE>(*(const unsigned *)from);
+            }
+            pair[i][0] = channels.x;
+            pair[i][1] = channels.y;
+        }
     }
 }
 
+/* The thread's two states of the eight from 8*i on of one step, of C or of B. */
+template <typename Shared>
+static inline __device__ float2 read_states(const Shared *shared, bool C, int stage, int step,
+                                            int i)
+{
+    const int n = 8 * i + 2 * lane_quad();
+    if constexpr (Shared::BY == BY_LINE) {
+        const float(*const rows)[LINE] = C ? &shared->C[stage][n] : &shared->B[stage][n];
+        return make_float2(rows[0][step], rows[1][step]);
+    } else {
+        return *(const float2 *)(C ? &shared->C[stage][step][n] : &shared->B[stage][step][n]);
+    }
+}
+
+/* Its state g of the eight, of B. */
+template <typename Shared>
+static inline __device__ float read_own_state(const Shared *shared, int stage, int step, int i)
+{
+    const int n = 8 * i + lane_group();
+    if constexpr (Shared::BY == BY_LINE)
+        return shared->B[stage][n][step];
+    return shared->B[stage][step][n];
+}
+
 /* What a thread has loaded of B and C of 16 bits. */
-template <enum dtype DTYPE, bool WORDS>
+template <typename Shared>
 struct states_ahead {
-    static const int HOLDS = DTYPE == DTYPE_F32 ? 1 : WORDS ? COPIES / 2 : COPIES;
+    static const int HOLDS = Shared::DTYPE == DTYPE_F32 ? 1
+                             : Shared::BY == BY_WORD    ? COPIES / 2
+                                                        : COPIES;
     unsigned bits[HOLDS];
 };
 
@@ -246,49 +300,93 @@ static inline __device__ void states_each(const struct selscan *p, Copy copy)
 
 /* Starts to copy or to load B and C of the block of steps from element `at` on, of which `left` are
  * there. */
-template <enum dtype DTYPE, bool WORDS>
+template <typename Shared>
 static inline __device__ void fetch_states(const struct selscan_call *call, const struct strides *s,
-                                           int64_t at, int left, int stage,
-                                           struct blocks_shared<DTYPE> *shared,
-                                           struct states_ahead<DTYPE, WORDS> *ahead)
+                                           int64_t at, int left, int stage, Shared *shared,
+                                           struct states_ahead<Shared> *ahead)
 {
-    const int MANY = WORDS ? 4 : 1;
-    states_each<MANY>(&call->p, [&](int i, int t, int n, int C) {
-        const void *const from = call->tensor[C ? SELSCAN_C : SELSCAN_B];
-        const bool there = t < left && n < call->p.state;
-        const int64_t from_at = at + t * s->state_step + n * (WORDS ? 1 : s->state);
-        if constexpr (DTYPE == DTYPE_F32) {
-            (void)i;
-            (void)ahead;
-            copy_async<4 * MANY>(C ? &shared->C[stage][t][n] : &shared->B[stage][t][n],
-                                 (const float *)from + from_at, there ? 4 * MANY : 0);
-        } else if constexpr (WORDS) {
-            const uint2 word = there ? vector_load<DTYPE, 4>(from, from_at) : make_uint2(0, 0);
-            ahead->bits[2 * i] = word.x;
-            ahead->bits[2 * i + 1] = word.y;
-        } else {
-            ahead->bits[i] = there ? vector_element<DTYPE>(from, from_at) : 0;
+    if constexpr (Shared::BY == BY_LINE) {
+        (void)ahead;
+#pragma unroll
+        for (int i = 0; i < 2 * STATES * LINE_WORDS / THREADS; i++) {
+            const int word = (int)threadIdx.x + i * THREADS, row = word / LINE_WORDS;
+            const int C = row / STATES, n = row % STATES;
+            const int step = word % LINE_WORDS * QUAD;
+            const float *const from = (const float *)call->tensor[C ? SELSCAN_C : SELSCAN_B];
+            copy_async<16>(C ? &shared->C[stage][n][step] : &shared->B[stage][n][step],
+                           from + at + n * s->state + step,
+                           n < call->p.state && step < left ? 16 : 0);
         }
-    });
+    } else {
+        const int MANY = Shared::BY == BY_WORD ? 4 : 1;
+        states_each<MANY>(&call->p, [&](int i, int t, int n, int C) {
+            const void *const from = call->tensor[C ? SELSCAN_C : SELSCAN_B];
+            const bool there = t < left && n < call->p.state;
+            const int64_t from_at = at + t * s->state_step + n * (MANY > 1 ? 1 : s->state);
+            if constexpr (Shared::DTYPE == DTYPE_F32) {
+                (void)i;
+                (void)ahead;
+                copy_async<4 * MANY>(C ? &shared->C[stage][t][n] : &shared->B[stage][t][n],
+                                     (const float *)from + from_at, there ? 4 * MANY : 0);
+            } else if constexpr (MANY > 1) {
+                const uint2 word =
+                    there ? vector_load<Shared::DTYPE, 4>(from, from_at) : make_uint2(0, 0);
+                ahead->bits[2 * i] = word.x;
+                ahead->bits[2 * i + 1] = word.y;
+            } else {
+                ahead->bits[i] = there ? vector_element<Shared::DTYPE>(from, from_at) : 0;
+            }
+        });
+    }
 }
 
 /* Writes what was loaded, widened. */
-template <enum dtype DTYPE, bool WORDS>
+template <typename Shared>
 static inline __device__ void fill_states(const struct selscan_call *call, int stage,
-                                          struct blocks_shared<DTYPE> *shared,
-                                          const struct states_ahead<DTYPE, WORDS> *ahead)
+                                          Shared *shared, const struct states_ahead<Shared> *ahead)
 {
-    if constexpr (DTYPE != DTYPE_F32)
-        states_each<WORDS ? 4 : 1>(&call->p, [&](int i, int t, int n, int C) {
+    if constexpr (Shared::DTYPE != DTYPE_F32) {
+        const int MANY = Shared::BY == BY_WORD ? 4 : 1;
+        states_each<MANY>(&call->p, [&](int i, int t, int n, int C) {
             float *const to = C ? &shared->C[stage][t][n] : &shared->B[stage][t][n];
-            const float2 low = vector_pair<DTYPE>(ahead->bits[WORDS ? 2 * i : i]);
-            if constexpr (WORDS) {
-                const float2 high = vector_pair<DTYPE>(ahead->bits[2 * i + 1]);
+            const float2 low = vector_pair<Shared::DTYPE>(ahead->bits[MANY > 1 ? 2 * i : i]);
+            if constexpr (MANY > 1) {
+                const float2 high = vector_pair<Shared::DTYPE>(ahead->bits[2 * i + 1]);
                 *(float4 *)to = make_float4(low.x, low.y, high.x, high.y);
             } else {
                 *to = low.x;
             }
         });
+    }
+}
+
+/* Moves the thread's states of tile m and of the eight from 8*i on, from or to an array (batch,
+ * channels, state): run(&h, &element). */
+template <typename Move>
+static inline __device__ void each_state(const struct selscan *p, const struct warp_rows *r, int m,
+                                         int i, float h[4], float *array, Move move)
+{
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+        const int c = lane_channel(m) + j / 2, n = 8 * i + 2 * lane_quad() + j % 2;
+        if (c < r->rows && n < p->state)
+            move(&h[j], &array[(r->b * p->channels + r->channel + c) * p->state + n]);
+    }
+}
+
+/* How a problem's tensors can be copied. */
+static inline enum way way_of(const struct selscan_call *call)
+{
+    const struct selscan *p = &call->p;
+    const int tensors[] = {SELSCAN_U, SELSCAN_DELTA, SELSCAN_Z, SELSCAN_OUT, SELSCAN_B, SELSCAN_C};
+    uintptr_t bits = 0;
+    for (int tensor : tensors)
+        bits |= (uintptr_t)call->tensor[tensor]; /* GPU only: unaligned_test.c looks at it */
+    if (bits % 16)
+        return BY_ELEMENT;
+    if (p->layout == CHANNEL_LAST)
+        return p->channels / p->groups % QUAD || p->state % QUAD ? BY_ELEMENT : BY_WORD;
+    return p->dtype == DTYPE_F32 && p->length % QUAD == 0 && !p->reverse ? BY_LINE : BY_ELEMENT;
 }
 
 #endif

@@ -1,4 +1,5 @@
-/* The products of matrices of selscan/scalar_mma: G, what the state gives to y, what x gives to it.
+/* The products of matrices of selscan/scalar_mma and selscan/scalar_lookback: G, what the state
+ * gives to y, what x gives to it.
  *
  * Operands   of fp32 are two of tf32 each, x itself, whose last 13 bits the tensor core ignores,
  * and what is left of it. Products: rest times whole, whole times rest, whole times whole, in this
@@ -49,35 +50,34 @@ static inline __device__ void multiply(float d[M][N][4], const struct split<4> a
                                 part == 0 ? b[n].rest : b[n].whole);
 }
 
-/* This warp's part of G: of its states. */
-template <enum dtype DTYPE>
-static inline __device__ void make_part(struct blocks_shared<DTYPE> *shared, int stage)
+/* Makes a warp's part of G: of one of each EVERY eights of states, from `first` on. */
+template <int EVERY, typename Shared>
+static inline __device__ void make_part(const Shared *shared, int stage, int first,
+                                        struct part *part)
 {
     const int g = lane_group(), q = lane_quad();
-    if (warp_of() >= PARTS) /* cost only: else it takes states again */
-        return;
     float d[1][2][4] = {};
 #pragma unroll
-    for (int turn = 0; turn < EIGHTS / PARTS; turn++) {
-        const int i = warp_of() + turn * PARTS;
+    for (int turn = 0; turn < EIGHTS / EVERY; turn++) {
+        const int i = first + turn * EVERY;
         struct split<4> left[1];
         struct split<2> right[2];
 #pragma unroll
         for (int late = 0; late < 2; late++) {
-            const float2 c = *(float2 *)&shared->C[stage][column_step(late, g)][8 * i + 2 * q];
-            const float2 b = *(float2 *)&shared->B[stage][g + 8 * late][8 * i + 2 * q];
+            const float2 c = read_states(shared, true, stage, column_step(late, g), i);
+            const float2 b = read_states(shared, false, stage, g + 8 * late, i);
             split_put(&left[0], late, c.x);
             split_put(&left[0], 2 + late, c.y);
             split_put(&right[late], 0, b.x);
             split_put(&right[late], 1, b.y);
         }
-        multiply<DTYPE != DTYPE_F32, 1, 2>(d, left, right);
+        multiply<Shared::DTYPE != DTYPE_F32, 1, 2>(d, left, right);
     }
 #pragma unroll
     for (int n = 0; n < 2; n++)
 #pragma unroll
         for (int late = 0; late < 2; late++)
-            *(float2 *)&shared->part[warp_of()][column_step(late, g) * PART_PITCH + 8 * n + 2 * q] =
+            *(float2 *)&part->G[column_step(late, g) * PART_PITCH + 8 * n + 2 * q] =
                 make_float2(d[0][n][2 * late], d[0][n][2 * late + 1]);
 }
 
@@ -96,66 +96,71 @@ static inline __device__ int share_of(int i)
     return t < STEPS ? t * PART_PITCH + s : -1;
 }
 
-template <enum dtype DTYPE>
-static inline __device__ void make_levels(struct blocks_shared<DTYPE> *shared, int share)
+/* Puts it there, the sum of `COUNT` parts. */
+template <int COUNT>
+static inline __device__ void make_levels(const struct part part[COUNT], int i, int share,
+                                          struct within *within)
 {
-    const int i = (int)threadIdx.x;
     float first = 0, second = 0;
     if (share >= 0)
 #pragma unroll
-        for (int part = 0; part < PARTS; part++) {
-            const float2 two = *(const float2 *)&shared->part[part][share];
+        for (int k = 0; k < COUNT; k++) {
+            const float2 two = *(const float2 *)&part[k].G[share];
             first += two.x;
             second += two.y;
         }
     if (i < LEVELS * 32)
-        shared->level[i / 32][i % 32] =
+        within->level[i / 32][i % 32] =
             make_uint4(tf32_whole(first), tf32_whole(second), float_bits(tf32_rest(first)),
                        float_bits(tf32_rest(second)));
     else if (i < LEVELS * 32 + STEPS)
-        shared->diagonal[i % 32] = make_float2(first, second);
+        within->diagonal[i % 32] = make_float2(first, second);
 }
 
-/* y = <C, h> of the warp's channels and all steps. */
-template <enum dtype DTYPE>
-static inline __device__ void give(const struct blocks_shared<DTYPE> *shared, int stage,
-                                   const float h[TILES][EIGHTS][4], float y[TILES][2][4])
+/* y += <C, h> of the warp's channels and all steps, of the eight states from 8*i on. */
+template <typename Shared>
+static inline __device__ void give(const Shared *shared, int stage, int i, const float h[TILES][4],
+                                   float y[TILES][2][4])
 {
-    const int g = lane_group(), q = lane_quad();
+    struct split<4> left[TILES];
+    struct split<2> right[2];
 #pragma unroll
     for (int m = 0; m < TILES; m++)
 #pragma unroll
-        for (int late = 0; late < 2; late++)
+        for (int j = 0; j < 4; j++)
+            split_put(&left[m], j / 2 + j % 2 * 2, h[m][j]);
 #pragma unroll
-            for (int i = 0; i < 4; i++)
-                y[m][late][i] = 0;
+    for (int late = 0; late < 2; late++) {
+        const float2 c = read_states(shared, true, stage, column_step(late, lane_group()), i);
+        split_put(&right[late], 0, c.x);
+        split_put(&right[late], 1, c.y);
+    }
+    multiply<Shared::DTYPE != DTYPE_F32, TILES, 2>(y, left, right);
+}
+
+/* X^T * B of the warp's channels, of the 16 states from 8*i on. */
+template <typename Shared>
+static inline __device__ void bring(const Shared *shared, int stage, int i,
+                                    const struct split<4> X[2][TILES], float brought[TILES][2][4])
+{
 #pragma unroll
-    for (int i = 0; i < EIGHTS; i++) {
-        struct split<4> left[TILES];
-        struct split<2> right[2];
+    for (int late = 0; late < 2; late++) {
+        struct split<2> b[2];
 #pragma unroll
-        for (int m = 0; m < TILES; m++)
+        for (int n = 0; n < 2; n++)
 #pragma unroll
-            for (int j = 0; j < 4; j++)
-                split_put(&left[m], j / 2 + j % 2 * 2, h[m][i][j]);
-#pragma unroll
-        for (int late = 0; late < 2; late++) {
-            const float2 c =
-                *(const float2 *)&shared->C[stage][column_step(late, g)][8 * i + 2 * q];
-            split_put(&right[late], 0, c.x);
-            split_put(&right[late], 1, c.y);
-        }
-        multiply<DTYPE != DTYPE_F32, TILES, 2>(y, left, right);
+            for (int j = 0; j < 2; j++)
+                split_put(&b[n], j, read_own_state(shared, stage, lane_step(2 * late + j), i + n));
+        multiply<Shared::DTYPE != DTYPE_F32, TILES, 2>(brought, X[late], b);
     }
 }
 
 /* h = decay * h + X^T * B of the warp's channels, whose delta' are `total`. */
-template <enum dtype DTYPE>
-static inline __device__ void take(const struct blocks_shared<DTYPE> *shared, int stage,
+template <typename Shared>
+static inline __device__ void take(const Shared *shared, int stage,
                                    const struct split<4> X[2][TILES], const float A[HELD],
-                                   const float total[HELD], float h[TILES][EIGHTS][4])
+                                   const float total[HELD], float h[EIGHTS][TILES][4])
 {
-    const int g = lane_group();
     struct decay decay[HELD];
 #pragma unroll
     for (int c = 0; c < HELD; c++)
@@ -163,24 +168,16 @@ static inline __device__ void take(const struct blocks_shared<DTYPE> *shared, in
 #pragma unroll
     for (int i = 0; i < EIGHTS; i += 2) {
         float brought[TILES][2][4] = {};
-#pragma unroll
-        for (int late = 0; late < 2; late++) {
-            struct split<2> b[2];
-#pragma unroll
-            for (int n = 0; n < 2; n++)
-#pragma unroll
-                for (int j = 0; j < 2; j++)
-                    split_put(&b[n], j, shared->B[stage][lane_step(2 * late + j)][8 * (i + n) + g]);
-            multiply<DTYPE != DTYPE_F32, TILES, 2>(brought, X[late], b);
-        }
+        bring(shared, stage, i, X, brought);
 #pragma unroll
         for (int m = 0; m < TILES; m++)
 #pragma unroll
             for (int n = 0; n < 2; n++)
 #pragma unroll
-                for (int j = 0; j < 4; j++)
-                    h[m][i + n][j] =
-                        selscan_step(h[m][i + n][j], decay[2 * m + j / 2], 1.0f, brought[m][n][j]);
+                for (int j = 0; j < 4; j++) {
+                    float *const one = &h[i + n][m][j];
+                    *one = selscan_step(*one, decay[2 * m + j / 2], 1.0f, brought[m][n][j]);
+                }
     }
 }
 

@@ -1,4 +1,5 @@
-/* What happens within a block of 16 steps of selscan/scalar_mma, of two channels of a thread.
+/* What happens within a block of 16 steps of selscan/scalar_mma and selscan/scalar_lookback, of two
+ * channels of a thread.
  *
  * Pairs      Of the eight pairs of steps a thread has number q, the early, and 7 - q, the late. At
  *            each of three levels one of them gives and the other takes: level 0 from a pair to the
@@ -48,20 +49,17 @@ static inline __device__ void adjust_delta(const struct selscan_call *call,
 
 /* The thread's steps of its two channels of tile m, of a block of which `left` are there, and the
  * sums of delta' over it. */
-template <enum dtype DTYPE, bool PLAIN>
+template <bool PLAIN, typename Shared>
 static inline __device__ void read_steps(const struct selscan_call *call, const struct warp_rows *r,
-                                         int m, int left, const struct blocks_shared<DTYPE> *shared,
+                                         int m, int left, const Shared *shared,
+
                                          const float A[2], struct steps steps[2], float total[2])
 {
     float delta[4][2], u[4][2];
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-        const float2 delta2 = read_stream(shared, STREAM_DELTA, lane_step(i), m);
-        const float2 u2 = read_stream(shared, STREAM_U, lane_step(i), m);
-        delta[i][0] = delta2.x;
-        delta[i][1] = delta2.y;
-        u[i][0] = u2.x;
-        u[i][1] = u2.y;
+    for (int late = 0; late < 2; late++) {
+        read_pair(shared, STREAM_DELTA, late, m, &delta[2 * late]);
+        read_pair(shared, STREAM_U, late, m, &u[2 * late]);
     }
     if (!PLAIN && (call->p.bias || call->p.softplus)) /* cost only: else delta' is delta */
         adjust_delta(call, r, m, left, delta);
@@ -100,11 +98,11 @@ static inline __device__ void contain(struct steps *steps, float *total, float *
         *total = NAN;
 }
 
-/* Turns <C, h> of the warp's two rows of a tile into y, and their x into X. */
-template <enum dtype DTYPE>
-static inline __device__ void go_within(const struct blocks_shared<DTYPE> *shared,
-                                        const struct steps steps[2], float y[2][4],
-                                        struct split<4> *X_early, struct split<4> *X_late)
+/* Turns <C, h> of the warp's two rows of a tile into y, and their x into X. `reach`, or NULL: the
+ * decays up to each step. */
+static inline __device__ void go_within(const struct within *within, const struct steps steps[2],
+                                        float y[2][4], float (*reach)[4], struct split<4> *X_early,
+                                        struct split<4> *X_late)
 {
     const int q = lane_quad();
     /* Of the early and the late pair: whether it is the second of its four steps, of its eight. */
@@ -144,7 +142,7 @@ static inline __device__ void go_within(const struct blocks_shared<DTYPE> *share
     float d[LEVELS][1][1][4] = {};
 #pragma unroll
     for (int level = 0; level < LEVELS; level++) {
-        const uint4 word = shared->level[level][lane_of()];
+        const uint4 word = within->level[level][lane_of()];
         struct split<2> right;
         right.whole[0] = word.x;
         right.whole[1] = word.y;
@@ -154,11 +152,18 @@ static inline __device__ void go_within(const struct blocks_shared<DTYPE> *share
     }
 #pragma unroll
     for (int late = 0; late < 2; late++) {
-        const float G = shared->diagonal[lane_step(2 * late)].x;
-        const float2 G1 = shared->diagonal[lane_step(2 * late + 1)];
+        const float G = within->diagonal[lane_step(2 * late)].x;
+        const float2 G1 = within->diagonal[lane_step(2 * late + 1)];
 #pragma unroll
         for (int r = 0; r < 2; r++) {
             const float *const a = &steps[r].a[2 * late], *const x = &steps[r].x[2 * late];
+            if (reach) {
+                const float before = (late ? eight[r][0] : 1.0f) *
+                                     (upper[late] ? four[r][late] : 1.0f) *
+                                     (second[late] ? beside[r][late] : 1.0f);
+                reach[late][2 * r] = a[0] * before;
+                reach[late][2 * r + 1] = pair[r][late] * before;
+            }
 #pragma unroll
             for (int j = 0; j < 2; j++) {
                 float v = y[late][2 * r + j];
@@ -172,6 +177,67 @@ static inline __device__ void go_within(const struct blocks_shared<DTYPE> *share
                 y[late][2 * r + j] = fmaf(j ? pair[r][late] : a[0], v, own);
             }
         }
+    }
+}
+
+/* Adds D*u to y of a pair of steps of the thread's channels of tile m, and gates it. */
+template <typename Shared>
+static inline __device__ void adjust_out(const struct selscan_call *call, const struct warp_rows *r,
+                                         int late, int m, const Shared *shared, float out[2][2])
+{
+    const float *const D = (const float *)call->tensor[SELSCAN_D];
+    float u[2][2], z[2][2];
+    if (call->p.skip)
+        read_pair(shared, STREAM_U, late, m, u);
+    if (call->p.gate)
+        read_pair(shared, STREAM_Z, late, m, z);
+#pragma unroll
+    for (int c = 0; c < 2; c++) {
+        const int at = lane_channel(m) + c;
+        const float d = call->p.skip && at < r->rows ? D[r->channel + at] : 0;
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            if (call->p.skip)
+                out[i][c] = fmaf(d, u[i][c], out[i][c]);
+            if (call->p.gate)
+                out[i][c] *= z[i][c] * sigmoid_ex2(z[i][c]);
+        }
+    }
+}
+
+/* Writes out of the thread's steps and its channels of tile m from y, the sums over states; `at` is
+ * the element of the warp's first channel and step. BY_ELEMENT it goes in the place of delta. */
+template <bool PLAIN, typename Shared>
+static inline __device__ void finish(const struct selscan_call *call, const struct strides *s,
+                                     const struct warp_rows *r, int64_t at, int left, int m,
+                                     const float y[2][4], Shared *shared)
+{
+    typedef typename Shared::element element;
+    const int c = lane_channel(m);
+#pragma unroll
+    for (int late = 0; late < 2; late++) {
+        const int step = lane_step(2 * late);
+        float out[2][2] = {{y[late][0], y[late][2]}, {y[late][1], y[late][3]}};
+        if (!PLAIN && (call->p.skip || call->p.gate)) /* cost only: else nothing is added */
+            adjust_out(call, r, late, m, shared, out);
+        element *const to =
+            (element *)call->tensor[SELSCAN_OUT] + at + step * s->step + c * s->channel;
+#pragma unroll
+        for (int i = 0; i < 2; i++)
+            if constexpr (Shared::BY == BY_LINE) {
+                if (step < left && c + i < r->rows)
+                    *(float2 *)(to + i * s->channel) = make_float2(out[0][i], out[1][i]);
+            } else {
+                element *const there = Shared::BY == BY_WORD
+                                           ? to + i * s->step
+                                           : &shared->in[STREAM_DELTA][warp_of()][step + i][c];
+                if (Shared::BY == BY_WORD && (step + i >= left || c >= r->rows))
+                    continue;
+                if constexpr (Shared::DTYPE == DTYPE_F32)
+                    *(float2 *)there = make_float2(out[i][0], out[i][1]);
+                else
+                    *(unsigned *)there = vector_pack_pair<Shared::DTYPE>(out[i][0], out[i][1]);
+            }
     }
 }
 
