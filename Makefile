@@ -15,11 +15,12 @@ SANITIZE :=
 WARNINGS := -Wall -Wextra -Wshadow -Wno-missing-field-initializers $(if $(CI),-Werror)
 CFLAGS   := -std=c11 -D_GNU_SOURCE $(OPTIMISE) -g -fPIC -fopenmp -Wpedantic \
             -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WARNINGS) -I$(BUILD) $(SANITIZE)
-# simt: the .cu files by the host compiler. RACE=1 watches their threads with ThreadSanitizer, for which
-# -O1 compiles in a third of the time and runs as fast. No sanitizer for null: gcc 12 tests the flags of
-# an addition that the linker turns into a lea.
+# simt: the .cu files by the host compiler. RACE=1 watches their threads with ThreadSanitizer. For sanitizers
+# -O1 without variables for a debugger compiles in a third of the time and runs as fast; what schedules
+# the threads stays at -O2. No sanitizer for null: gcc 12 tests the flags of an addition that the linker
+# turns into a lea.
 RACE     :=
-CXXFLAGS := -std=c++17 $(if $(RACE),-O1 -g1,-O2 -g) -fPIC -fopenmp $(WARNINGS) -Wno-unknown-pragmas -Iharness/simt -DSSMBENCH_SIMT $(SANITIZE) $(if $(SANITIZE),-fno-sanitize=null)
+CXXFLAGS := -std=c++17 $(if $(RACE)$(SANITIZE),-O1 -g1 -ftls-model=initial-exec,-O2 -g) -fPIC -fopenmp $(WARNINGS) -Wno-unknown-pragmas -Iharness/simt -DSSMBENCH_SIMT $(SANITIZE) $(if $(SANITIZE),-fno-sanitize=null)
 # A bundle carries its libraries beside the binary: RPATH, unlike RUNPATH, finds those of libraries too.
 LDLIBS   := -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/lib' -linih -ljansson -lkissfft-float -lsndfile -lgomp -lm -ldl -lstdc++ -lpthread $(SANITIZE) $(if $(RACE),-fsanitize=thread)
 
@@ -134,26 +135,31 @@ test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criteri
 	@harness/peers/test.sh $(BUILD)
 	harness/quietly.sh $(BUILD)/ssmbench verify quick edge --backend cpu
 	harness/quietly.sh $(BUILD)/ssmbench verify segments --backend simt --variant /tiled@
-	$(MAKE) sanitize
-	$(MAKE) race
+	$(MAKE) sanitize PART=$(call turn,3)
+	$(MAKE) race PART=$(call turn,2)
 	$(MAKE) mutants EVERY=192
 	SSMBENCH=$(BUILD)/ssmbench $(BUILD)/tests
 
-# Where checks are slow, not what only calls another variant.
+# Where checks are slow, `test` does a part of the cases, others at the next commit; PART=2/3: the
+# second third. And not what only calls another variant.
+turn = $(shell expr $$(git rev-list --count HEAD 2>/dev/null || echo 0) % $(1) + 1)/$(1)
+PART := 1/1
+part_number := $(firstword $(subst /, ,$(PART)))
+part_count  := $(lastword $(subst /, ,$(PART)))
 not_auto := /([^a]|a[^u])
 
-sanitize: ## verify on cpu and simt under AddressSanitizer and UBSan
+sanitize: ## verify on cpu and simt under AddressSanitizer and UBSan (PART=1/3: a third of the cases)
 	$(MAKE) BUILD=$(BUILD)/sanitize NVCC= OPTIMISE=-O1 SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" all
-	harness/quietly.sh $(BUILD)/sanitize/ssmbench verify quick --backend cpu,simt --variant '$(not_auto)'
+	harness/quietly.sh $(BUILD)/sanitize/ssmbench verify quick --backend cpu,simt --variant '$(not_auto)' --shard $(PART)
 
-race: ## watch the threads of the .cu kernels with ThreadSanitizer, on simt
+race: ## watch the threads of the .cu kernels with ThreadSanitizer, on simt (PART=1/2: half of the cases)
 	$(MAKE) BUILD=$(BUILD)/race NVCC= RACE=1 all
 	$(MAKE) $(parts:%=race-part-%)
 
-# It has one thread: a part of the cases for each processor.
+# It has one thread: a part of the cases, or of those of PART, for each processor.
 parts := $(shell seq $$(nproc))
 race-part-%:
-	OMP_NUM_THREADS=1 TSAN_OPTIONS="halt_on_error=1 exitcode=66" harness/quietly.sh $(BUILD)/race/ssmbench verify race --backend simt --timeout 300 --variant '$(not_auto)' --shard $*/$(words $(parts))
+	OMP_NUM_THREADS=1 TSAN_OPTIONS="halt_on_error=1 exitcode=66" harness/quietly.sh $(BUILD)/race/ssmbench verify race --backend simt --timeout 300 --variant '$(not_auto)' --shard $(shell expr \( $(part_number) - 1 \) \* $(words $(parts)) + $*)/$(shell expr $(words $(parts)) \* $(part_count))
 
 fuzz: ## read files that clang's libFuzzer invents: make fuzz SECONDS=600 FUZZ="safetensors cases"
 	@harness/fuzz/fuzz.sh --can $(FUZZ)
@@ -210,7 +216,7 @@ $(BUILD)/%.c.o: %.c | $(generated)
 
 $(BUILD)/%.cc.o: %.cc | $(generated)
 	@mkdir -p $(@D)
-	@echo "c++  $<"; $(CXX) $(CXXFLAGS) $(if $(findstring clang,$(CXX)),,-fno-tree-loop-distribute-patterns) $(if $(RACE),-DSIMT_TSAN) -MMD -MP -c $< -o $@
+	@echo "c++  $<"; $(CXX) $(CXXFLAGS) -O2 $(if $(findstring clang,$(CXX)),,-fno-tree-loop-distribute-patterns) $(if $(RACE),-DSIMT_TSAN) -MMD -MP -c $< -o $@
 
 $(BUILD)/%.cu.simt.o: %.cu | $(generated)
 	@mkdir -p $(@D)
