@@ -4,7 +4,7 @@
 # with what `ssmbench ARGUMENTS` prints, or, where they begin with harness/, that script, and what
 # stands after
 #     <!-- quoted: FILE RE -->
-# with the lines of FILE that match RE, as they are. With --check, says what is out of date and
+# with the lines of FILE that match RE, as they are; one has to. With --check, says what is out of date and
 # fails.
 set -eu
 check=
@@ -18,7 +18,10 @@ status=0
 
 quote() {
     echo '```'
-    grep -E -- "$2" "$1"
+    grep -E -- "$2" "$1" || {
+        echo "generated.sh: $1: no line matches $2" >&2
+        return 1
+    }
     echo '```'
 }
 
