@@ -17,10 +17,10 @@
  *            order: the same bits every run.
  * Cost       bytes: B and C again for every further 32 channels; two or three states a chunk.
  *            Instructions: those of scalar_mma, and G for every 32 channels. No step waits for
- *            another but those of other chunks, once. Code of 40 KiB, which costs time when no
- * cache has it. Error      as selscan/scalar_mma. Source     Dao and Gu, Transformers are SSMs,
- * arXiv 2405.21060, section 6; Merrill and Garland, Single-pass parallel prefix scan with decoupled
- * look-back, NVIDIA NVR-2016-002.
+ *            another but those of other chunks, once. Code of 40 KiB: time when no cache has it.
+ * Error      as selscan/scalar_mma.
+ * Source     Dao and Gu, Transformers are SSMs, arXiv 2405.21060, section 6; Merrill and Garland,
+ *            Single-pass parallel prefix scan with decoupled look-back, NVIDIA NVR-2016-002.
  */
 #include "scalar_lookback.cuh"
 
