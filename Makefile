@@ -46,7 +46,7 @@ fuzz_with := NVCC= CC=clang CXX=clang++ OPTIMISE=-O1 SANITIZE="-fsanitize=fuzzer
 formatted := $(wildcard kernels/*.h reference/*.[ch] reference/*/*.[ch] reference/*.cc harness/*.[ch] harness/*.cu harness/fuzz/*.[ch] harness/wrong/*.h harness/wrong/*/* harness/simt/*.* kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
 
 # With nvcc: the architectures of the GPUs found, or all that this nvcc knows of a usual set, of
-# which CI, where nothing runs them, compiles one.
+# which CI, where nothing runs them, compiles one, and for `make test` without ptxas's optimiser.
 NVCC := $(shell command -v nvcc)
 ifneq ($(NVCC),)
 gpus      := $(shell nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | tr -d . | sort -u)
@@ -54,6 +54,7 @@ known     := $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch))
 ARCH      := $(or $(gpus),$(if $(CI),$(filter $(known),90)),$(filter $(known),80 86 89 90 100 120))
 NVCCFLAGS := -std=c++17 -O3 -lineinfo -I$(BUILD) -DSSMBENCH_ARCH='"$(ARCH)"' -MMD -MP --threads 2 \
              -Xcompiler -fPIC,-fopenmp,-Wall,-Wextra,-Wno-missing-field-initializers $(if $(CI),-Werror all-warnings) \
+             $(if $(CI),$(if $(gpus),,$(if $(filter test,$(MAKECMDGOALS)),-Xptxas -O0))) \
              $(foreach a,$(ARCH),-gencode arch=compute_$a,code=sm_$a) \
              -gencode arch=compute_$(lastword $(ARCH)),code=compute_$(lastword $(ARCH))
 cuda_objects := $(cu_files:%=$(BUILD)/%.o) $(patsubst %,$(BUILD)/%.o,$(wildcard harness/*.cu))
@@ -135,21 +136,22 @@ test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criteri
 	@harness/peers/test.sh $(BUILD)
 	harness/quietly.sh $(BUILD)/ssmbench verify quick edge --backend cpu
 	harness/quietly.sh $(BUILD)/ssmbench verify segments --backend simt --variant /tiled@
-	$(MAKE) sanitize PART=$(call turn,3)
+	$(MAKE) sanitize PART=$(call turn,3) WATCH=$(word $(firstword $(subst /, ,$(call turn,2))),address undefined)
 	$(MAKE) race PART=$(call turn,2)
 	$(MAKE) mutants EVERY=192
 	SSMBENCH=$(BUILD)/ssmbench $(BUILD)/tests
 
-# Where checks are slow, `test` does a part of the cases, others at the next commit; PART=2/3: the
-# second third. And not what only calls another variant.
+# Where checks are slow, `test` does a part of the cases, by one of two sanitizers, and others at the
+# next commits; PART=2/3: the second third. And not what only calls another variant.
 turn = $(shell expr $$(git rev-list --count HEAD 2>/dev/null || echo 0) % $(1) + 1)/$(1)
 PART := 1/1
 part_number := $(firstword $(subst /, ,$(PART)))
 part_count  := $(lastword $(subst /, ,$(PART)))
 not_auto := /([^a]|a[^u])
 
-sanitize: ## verify on cpu and simt under AddressSanitizer and UBSan (PART=1/3: a third of the cases)
-	$(MAKE) BUILD=$(BUILD)/sanitize NVCC= OPTIMISE=-O1 SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" all
+WATCH := address,undefined
+sanitize: ## verify on cpu and simt under AddressSanitizer and UBSan (PART=1/3: a third of the cases; WATCH=address)
+	$(MAKE) BUILD=$(BUILD)/sanitize NVCC= OPTIMISE=-O1 SANITIZE="-fsanitize=$(WATCH) -fno-sanitize-recover=all" all
 	harness/quietly.sh $(BUILD)/sanitize/ssmbench verify quick --backend cpu,simt --variant '$(not_auto)' --shard $(PART)
 
 race: ## watch the threads of the .cu kernels with ThreadSanitizer, on simt (PART=1/2: half of the cases)

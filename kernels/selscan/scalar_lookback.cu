@@ -146,8 +146,11 @@ static inline __device__ void join(const struct selscan_call *call, const struct
                 make_float4(decay[0].whole, decay[0].rest, decay[1].whole, decay[1].rest);
         publish(&w->published[tile * w->chunks + chunk], FROM_ZERO);
     }
-    if (warp_of() == 0) /* cost only: one warp polls */
-        shared->known = look_back(w, chunk, tile);
+    if (warp_of() == 0) { /* cost only: one warp polls */
+        const int64_t known = look_back(w, chunk, tile);
+        if (lane_of() == 0)
+            shared->known = known;
+    }
     __syncthreads(); /* the way back has ended */
     come_forward(call, w, r, shared->known, chunk, tile, first, h);
     if (w->after || last)
