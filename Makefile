@@ -137,8 +137,8 @@ test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criteri
 	harness/quietly.sh $(BUILD)/ssmbench verify quick edge --backend cpu
 	harness/quietly.sh $(BUILD)/ssmbench verify segments --backend simt --variant /tiled@
 	$(MAKE) sanitize PART=$(call turn,3) WATCH=$(word $(firstword $(subst /, ,$(call turn,2))),address undefined)
-	$(MAKE) race PART=$(call turn,2)
-	$(MAKE) mutants EVERY=192
+	$(MAKE) race PART=$(call turn,4)
+	$(MAKE) mutants EVERY=384
 	SSMBENCH=$(BUILD)/ssmbench $(BUILD)/tests
 
 # Where checks are slow, `test` does a part of the cases, by one of two sanitizers, and others at the
@@ -154,7 +154,7 @@ sanitize: ## verify on cpu and simt under AddressSanitizer and UBSan (PART=1/3: 
 	$(MAKE) BUILD=$(BUILD)/sanitize NVCC= OPTIMISE=-O1 SANITIZE="-fsanitize=$(WATCH) -fno-sanitize-recover=all" all
 	harness/quietly.sh $(BUILD)/sanitize/ssmbench verify quick --backend cpu,simt --variant '$(not_auto)' --shard $(PART)
 
-race: ## watch the threads of the .cu kernels with ThreadSanitizer, on simt (PART=1/2: half of the cases)
+race: ## watch the threads of the .cu kernels with ThreadSanitizer, on simt (PART=1/4: a quarter of the cases)
 	$(MAKE) BUILD=$(BUILD)/race NVCC= RACE=1 all
 	$(MAKE) $(parts:%=race-part-%)
 
