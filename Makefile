@@ -17,10 +17,11 @@ CFLAGS   := -std=c11 -D_GNU_SOURCE $(OPTIMISE) -g -fPIC -fopenmp -Wpedantic \
             -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WARNINGS) -I$(BUILD) $(SANITIZE)
 # simt: the .cu files by the host compiler. RACE=1 watches their threads with ThreadSanitizer. For sanitizers
 # -O1 without variables for a debugger compiles in a third of the time and runs as fast; what schedules
-# the threads stays at -O2. No sanitizer for null: gcc 12 tests the flags of an addition that the linker
-# turns into a lea.
+# the threads stays at -O2, and finds its variables of a thread without a call, as a program can and a
+# library cannot. No sanitizer for null: gcc 12 tests the flags of an addition that the linker turns into
+# a lea.
 RACE     :=
-CXXFLAGS := -std=c++17 $(if $(RACE)$(SANITIZE),-O1 -g1 -ftls-model=initial-exec,-O2 -g) -fPIC -fopenmp $(WARNINGS) -Wno-unknown-pragmas -Iharness/simt -DSSMBENCH_SIMT $(SANITIZE) $(if $(SANITIZE),-fno-sanitize=null)
+CXXFLAGS := -std=c++17 $(if $(SANITIZE)$(RACE),-O1 -g1 -ftls-model=initial-exec,-O2 -g) -fPIC -fopenmp $(WARNINGS) -Wno-unknown-pragmas -Iharness/simt -DSSMBENCH_SIMT $(SANITIZE) $(if $(SANITIZE),-fno-sanitize=null)
 # A bundle carries its libraries beside the binary: RPATH, unlike RUNPATH, finds those of libraries too.
 LDLIBS   := -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/lib' -linih -ljansson -lkissfft-float -lsndfile -lgomp -lm -ldl -lstdc++ -lpthread $(SANITIZE) $(if $(RACE),-fsanitize=thread)
 

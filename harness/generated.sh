@@ -4,8 +4,8 @@
 # with what `ssmbench ARGUMENTS` prints, or, where they begin with harness/, that script, and what
 # stands after
 #     <!-- quoted: FILE RE -->
-# with the lines of FILE that match RE, as they are; one has to. With --check, says what is out of date and
-# fails.
+# with the lines of FILE that match RE, as they are; one has to. With --check, says what is out of
+# date and fails.
 set -eu
 check=
 if [ "$1" = --check ]; then

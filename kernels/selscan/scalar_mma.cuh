@@ -64,6 +64,7 @@ struct within {
     float2 diagonal[STEPS];  /* of each step, its elements of G from its pair */
 };
 
+/* How a problem's tensors are copied (above). */
 enum way { BY_ELEMENT, BY_WORD, BY_LINE };
 
 enum { QUAD = 4, LINE_WORDS = STEPS / QUAD, LINE = STEPS + QUAD };
@@ -374,7 +375,7 @@ static inline __device__ void each_state(const struct selscan *p, const struct w
     }
 }
 
-/* How a problem's tensors can be copied. */
+/* The way for a problem: the widest that its layout, sizes and addresses allow. */
 static inline enum way way_of(const struct selscan_call *call)
 {
     const struct selscan *p = &call->p;

@@ -1,10 +1,10 @@
 /* The products of matrices of selscan/scalar_mma and selscan/scalar_lookback: G, what the state
  * gives to y, what x gives to it.
  *
- * Operands   of fp32 are two of tf32 each, x itself, whose last 13 bits the tensor core ignores,
- * and what is left of it. Products: rest times whole, whole times rest, whole times whole, in this
- * order; that of both rests, 2^-20 of the whole at most, is left out. B and C of 16 bits have no
- * rests.
+ * Operands   of fp32 are two of tf32 each: x itself, whose last 13 bits the tensor core ignores,
+ *            and what is left of it. Products: rest times whole, whole times rest, whole times
+ *            whole, in this order; that of both rests, 2^-20 of the whole at most, is left out. B
+ *            and C of 16 bits have no rests.
  */
 #ifndef SSMBENCH_SELSCAN_SCALAR_MMA_PRODUCTS_CUH
 #define SSMBENCH_SELSCAN_SCALAR_MMA_PRODUCTS_CUH

@@ -51,9 +51,8 @@ static inline __device__ void adjust_delta(const struct selscan_call *call,
  * sums of delta' over it. */
 template <bool PLAIN, typename Shared>
 static inline __device__ void read_steps(const struct selscan_call *call, const struct warp_rows *r,
-                                         int m, int left, const Shared *shared,
-
-                                         const float A[2], struct steps steps[2], float total[2])
+                                         int m, int left, const Shared *shared, const float A[2],
+                                         struct steps steps[2], float total[2])
 {
     float delta[4][2], u[4][2];
 #pragma unroll
