@@ -19,9 +19,9 @@ CFLAGS   := -std=c11 -D_GNU_SOURCE $(OPTIMISE) -g -fPIC -fopenmp -Wpedantic \
 # -O1 without variables for a debugger compiles in a third of the time and runs as fast; what schedules
 # the threads stays at -O2, and finds its variables of a thread without a call, as a program can and a
 # library cannot. No sanitizer for null: gcc 12 tests the flags of an addition that the linker turns into
-# a lea.
+# a lea. No warning of what may be uninitialized: gcc's manual says that sanitizers make false ones.
 RACE     :=
-CXXFLAGS := -std=c++17 $(if $(SANITIZE)$(RACE),-O1 -g1 -ftls-model=initial-exec,-O2 -g) -fPIC -fopenmp $(WARNINGS) -Wno-unknown-pragmas -Iharness/simt -DSSMBENCH_SIMT $(SANITIZE) $(if $(SANITIZE),-fno-sanitize=null)
+CXXFLAGS := -std=c++17 $(if $(SANITIZE)$(RACE),-O1 -g1 -ftls-model=initial-exec,-O2 -g) -fPIC -fopenmp $(WARNINGS) -Wno-unknown-pragmas -Iharness/simt -DSSMBENCH_SIMT $(SANITIZE) $(if $(SANITIZE)$(RACE),-Wno-maybe-uninitialized) $(if $(SANITIZE),-fno-sanitize=null)
 # A bundle carries its libraries beside the binary: RPATH, unlike RUNPATH, finds those of libraries too.
 LDLIBS   := -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/lib' -linih -ljansson -lkissfft-float -lsndfile -lgomp -lm -ldl -lstdc++ -lpthread $(SANITIZE) $(if $(RACE),-fsanitize=thread)
 
@@ -47,7 +47,8 @@ fuzz_with := NVCC= CC=clang CXX=clang++ OPTIMISE=-O1 SANITIZE="-fsanitize=fuzzer
 formatted := $(wildcard kernels/*.h reference/*.[ch] reference/*/*.[ch] reference/*.cc harness/*.[ch] harness/*.cu harness/fuzz/*.[ch] harness/wrong/*.h harness/wrong/*/* harness/simt/*.* kernels/*/*.c kernels/*/*.h kernels/*/*.cu*)
 
 # With nvcc: the architectures of the GPUs found, or all that this nvcc knows of a usual set, of
-# which CI, where nothing runs them, compiles one, and for `make test` without ptxas's optimiser.
+# which CI, where nothing runs them, compiles one, and for `make test` as fast as this nvcc can (12.9 and
+# newer have a switch for it).
 NVCC := $(shell command -v nvcc)
 ifneq ($(NVCC),)
 gpus      := $(shell nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | tr -d . | sort -u)
@@ -55,7 +56,7 @@ known     := $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch))
 ARCH      := $(or $(gpus),$(if $(CI),$(filter $(known),90)),$(filter $(known),80 86 89 90 100 120))
 NVCCFLAGS := -std=c++17 -O3 -lineinfo -I$(BUILD) -DSSMBENCH_ARCH='"$(ARCH)"' -MMD -MP --threads 2 \
              -Xcompiler -fPIC,-fopenmp,-Wall,-Wextra,-Wno-missing-field-initializers $(if $(CI),-Werror all-warnings) \
-             $(if $(CI),$(if $(gpus),,$(if $(filter test,$(MAKECMDGOALS)),-Xptxas -O0))) \
+             $(if $(CI),$(if $(gpus),,$(if $(filter test,$(MAKECMDGOALS)),$(if $(shell $(NVCC) --help | grep -e --Ofast-compile),-Ofc max,-Xptxas -O0)))) \
              $(foreach a,$(ARCH),-gencode arch=compute_$a,code=sm_$a) \
              -gencode arch=compute_$(lastword $(ARCH)),code=compute_$(lastword $(ARCH))
 cuda_objects := $(cu_files:%=$(BUILD)/%.o) $(patsubst %,$(BUILD)/%.o,$(wildcard harness/*.cu))
@@ -229,14 +230,24 @@ $(BUILD)/%.cu.o: %.cu | $(generated)
 	@mkdir -p $(@D)
 	@echo "nvcc $<"; $(NVCC) $(NVCCFLAGS) -c $< -o $@
 
-# Generated files change only when what they say does.
-.SECONDARY: $(generated)
-$(BUILD)/%.inc: FORCE
-	@mkdir -p $(@D)
-	@harness/inventory.sh $(*F) $(if $(filter wrong/%,$*),harness/wrong,kernels) $(if $(NVCC),cuda) > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+# Generated files change only when what they say does. The hashes of sources take seconds: they are made
+# again after a change of what they are of, a folder's list of files too.
+hashed     := harness/inventory.sh $(wildcard kernels kernels/* kernels/*/* reference/*.h harness/wrong/* harness/wrong/*/* \
+              harness/peers/implementations harness/peers/implementations/*)
+whats_made := $(generated) $(BUILD)/wrong/variants.inc $(BUILD)/wrong/sources.inc
+.SECONDARY: $(whats_made) $(whats_made:=.new)
+$(whats_made): %: %.new
+	@cmp -s $< $@ || cp $< $@
 
-$(BUILD)/version.h: FORCE
+inventory = @mkdir -p $(@D); harness/inventory.sh $(basename $(@F:.new=)) $(if $(filter $(BUILD)/wrong/%,$@),harness/wrong,kernels) $(if $(NVCC),cuda) > $@.part && mv $@.part $@
+$(BUILD)/sources.inc.new $(BUILD)/wrong/sources.inc.new: $(hashed)
+	$(inventory)
+
+$(BUILD)/%.inc.new: FORCE
+	$(inventory)
+
+$(BUILD)/version.h.new: FORCE
 	@mkdir -p $(@D)
-	@harness/version.sh "$$($(CC) --version | head -n 1)" "$(OPTIMISE)" "$(or $(ARCH),none)" > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	@harness/version.sh "$$($(CC) --version | head -n 1)" "$(OPTIMISE)" "$(or $(ARCH),none)" > $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -27,25 +27,36 @@ variants)
 sources)
     # The file, the headers below kernels/ that it includes, kernel.h apart, and the variants that it
     # or these declare, without comments and white space. -MG takes headers that are not installed,
-    # such as CUDA's, for granted.
-    parts_of() {
-        parts=$(${CC:-cc} -x c -MM -MG "$1" | tr -d '\\\n' | cut -d: -f2 | tr -s ' ' '\n' |
+    # such as CUDA's, for granted. Most files share most headers: each is read once.
+    read=$(mktemp -d)
+    trap 'rm -rf "$read"' EXIT
+    once() { # once KIND FILE: what `KIND FILE` prints
+        kept=$read/$1/$2
+        if [ ! -e "$kept" ]; then
+            mkdir -p "${kept%/*}"
+            "$1" "$2" > "$kept"
+        fi
+        cat "$kept"
+    }
+    text() {
+        if [ -e "$1" ]; then ${CC:-cc} -x c -fpreprocessed -dD -E -P "$1" 2>/dev/null | tr -d '[:space:]'; fi
+    }
+    parts() {
+        own=$(${CC:-cc} -x c -MM -MG "$1" | tr -d '\\\n' | cut -d: -f2 | tr -s ' ' '\n' |
             grep kernels/ | grep -v 'kernels/.*kernel\.h' || echo "$1")
-        echo "$parts"
+        echo "$own"
         # shellcheck disable=SC2086
-        sed -n 's/^DECLARE_VARIANT\(_ON\)\{0,1\}(\([a-z0-9_]*\), \([a-z0-9_]*\).*/\2\/\3/p' $parts |
+        sed -n 's/^DECLARE_VARIANT\(_ON\)\{0,1\}(\([a-z0-9_]*\), \([a-z0-9_]*\).*/\2\/\3/p' $own |
             sort -u | while read -r other; do
-            [ ! -e "kernels/$other.${1##*.}" ] || parts_of "kernels/$other.${1##*.}"
+            [ ! -e "kernels/$other.${1##*.}" ] || once parts "kernels/$other.${1##*.}"
         done
     }
     for file in "$folder"/*/*.c "$folder"/*/*.cu; do
         case $file in *_test.c) continue ;; esac
         op=$(basename "$(dirname "$file")")
         name=$(basename "${file%.c*}")
-        parts=$(parts_of "$file" | sort)
-        hash=$(for part in "$file" $parts; do
-            if [ -e "$part" ]; then ${CC:-cc} -x c -fpreprocessed -dD -E -P "$part" 2>/dev/null; fi
-        done | tr -d '[:space:]' | sha256sum | cut -c1-16)
+        hash=$(for part in "$file" $(once parts "$file" | sort); do once text "$part"; done |
+            sha256sum | cut -c1-16)
         case $file in *.cu) backends='cuda simt' ;; *) backends=cpu ;; esac
         for backend in $backends; do
             echo "SOURCE(\"$op/$name@$backend\", \"$hash\")"
