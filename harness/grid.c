@@ -78,15 +78,18 @@ void grid_print_text(const char *text, enum grid_format format, FILE *stream)
 
 void grid_print(const struct grid *grid, enum grid_format format, FILE *stream)
 {
+    int *widest = calloc((size_t)grid->columns + 1, sizeof(int));
+    if (!widest)
+        abort();
+    for (int at = 0; at < grid->rows * grid->columns; at++) {
+        const int w = width(grid->cell[at]);
+        if (w > widest[at % grid->columns])
+            widest[at % grid->columns] = w;
+    }
     for (int row = 0; row < grid->rows; row++) {
         char **cells = &grid->cell[row * grid->columns];
         for (int i = 0; i < grid->columns; i++) {
-            int widest = 0;
-            for (int other = 0; other < grid->rows; other++) {
-                const int w = width(grid->cell[other * grid->columns + i]);
-                widest = w > widest ? w : widest;
-            }
-            const int pad = widest - width(cells[i]);
+            const int pad = widest[i] - width(cells[i]);
             if (format == GRID_CSV) {
                 fputs(i ? "," : "", stream);
                 print_csv(cells[i], stream);
@@ -110,6 +113,7 @@ void grid_print(const struct grid *grid, enum grid_format format, FILE *stream)
             fputc('\n', stream);
         }
     }
+    free(widest);
 }
 
 void grid_free(struct grid *grid)

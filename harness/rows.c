@@ -44,7 +44,10 @@ json_t *results_get(const json_t *row, const char *path)
     const json_t *at = row;
     while (at && *path) {
         const size_t length = strcspn(path, ".");
-        snprintf(name, sizeof name, "%.*s", (int)length, path);
+        if (length >= sizeof name)
+            return NULL;
+        memcpy(name, path, length);
+        name[length] = '\0';
         at = json_object_get(at, name);
         path += length + (path[length] == '.');
     }

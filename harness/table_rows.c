@@ -9,11 +9,12 @@
 const char *const ROWS_STALE_MARK = "†";
 const char *const ROWS_WRONG_MARK = "‡";
 
-/* What is measured where: rows alike in these are successive measurements of one thing. */
-static const char *const IDENTITY[] = {"machine.name", "op",   "suite",   "case",
-                                       "variant",      "keys", "backend", NULL};
+/* What is measured where: rows alike in these are successive measurements of one thing. First what
+ * differs most often, here and below: comparing ends there. */
+static const char *const IDENTITY[] = {"case",         "variant", "suite", "op",
+                                       "machine.name", "backend", "keys",  NULL};
 const char *const ROWS_TABLE[] = {"machine.name", "op", ROWS_BESIDE, NULL};
-const char *const ROWS_LINE[] = {"machine.name", "op", ROWS_BESIDE, "suite", "case", "keys", NULL};
+const char *const ROWS_LINE[] = {"case", "suite", "op", "machine.name", ROWS_BESIDE, "keys", NULL};
 
 bool rows_is_peer(const json_t *row)
 {
@@ -114,7 +115,7 @@ const json_t *rows_find(const json_t *rows, const json_t *like, const char *cons
 {
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        if (results_same(row, like, path) && !strcmp(results_text(row, ROWS_COLUMN), column))
+        if (!strcmp(results_text(row, ROWS_COLUMN), column) && results_same(row, like, path))
             return row;
     }
     return NULL;

@@ -134,7 +134,7 @@ while read -r op variant backend; do
         awk -v variant="$variant, largest error " -v file="$file" '
             index($0, variant) == 1 { block = $0 "\n" }
             sub(/^\| /, "") { sub(/ \| /, " ") }
-            $0 != "" { block = block " " $0 }
+            block != "" && $0 != "" { block = block " " $0 }
             $0 ~ file "([^a-z]|$)" { print block; exit }' "$work/report.$twin.txt" > "$work/$twin"
         lacks "$work/fields" "$work/$twin" "contract of $file,"
         grep -q "^$variant, largest error [0-9.e-]*: " "$work/$twin" ||
