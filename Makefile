@@ -138,14 +138,14 @@ test: all $(BUILD)/tests lint ## everything that needs no GPU; ends with Criteri
 	@harness/peers/test.sh $(BUILD)
 	harness/quietly.sh $(BUILD)/ssmbench verify quick edge --backend cpu
 	harness/quietly.sh $(BUILD)/ssmbench verify segments --backend simt --variant /tiled@
-	$(MAKE) sanitize PART=$(call turn,3) WATCH=$(word $(firstword $(subst /, ,$(call turn,2))),address undefined)
-	$(MAKE) race PART=$(call turn,4)
+	$(MAKE) $(word $(call turn_number,3),race sanitize sanitize) PART=$(call turn,4) WATCH=$(word $(call turn_number,3),thread address undefined)
 	$(MAKE) mutants EVERY=384
 	SSMBENCH=$(BUILD)/ssmbench $(BUILD)/tests
 
-# Where checks are slow, `test` does a part of the cases, by one of two sanitizers, and others at the
-# next commits; PART=2/3: the second third. And not what only calls another variant.
-turn = $(shell expr $$(git rev-list --count HEAD 2>/dev/null || echo 0) % $(1) + 1)/$(1)
+# Where checks are slow, `test` does a quarter of the cases, by one of three sanitizers, and others at
+# the next commits: twelve have all. And not what only calls another variant.
+turn_number = $(shell expr $$(git rev-list --count HEAD 2>/dev/null || echo 0) % $(1) + 1)
+turn = $(call turn_number,$(1))/$(1)
 PART := 1/1
 part_number := $(firstword $(subst /, ,$(PART)))
 part_count  := $(lastword $(subst /, ,$(PART)))

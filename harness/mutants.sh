@@ -5,7 +5,7 @@
 # 0.0 becomes 1, as without it the file would not compile. `verify quick segments` has to fail for
 # every such mutant. That of a header is tried with the variants that include it, one after another,
 # until one fails: `verify` runs them all, so it notices what any of them notices.
-# The faults of harness/faults.txt come on top, each tried with the variant that it names.
+# The faults of harness/faults/*.txt come on top, each tried with the variant that it names.
 # A variant that noticed one is then tried without a change, and has to pass: else it is not the
 # mutant that it noticed.
 #
@@ -87,7 +87,7 @@ statements() {
     }' "$1"
 }
 
-# The faults of harness/faults.txt, as lines of the same form behind their file, and the variant.
+# The faults of harness/faults/*.txt, as lines of the same form behind their file, and the variant.
 faults() {
     awk '
     /^[^-+# ]/ { variant = $1; file = $2 == "" ? $1 : $2 }
@@ -103,14 +103,14 @@ faults() {
             }
         close(file)
         if (found != 1) {
-            printf "mutants.sh: faults.txt: in %s there are %d of: %s\n", file, found, old > "/dev/stderr"
+            printf "mutants.sh: faults: in %s there are %d of: %s\n", file, found, old > "/dev/stderr"
             bad = 1
         }
         gsub(/^ +/, "", mutant)
         gsub(/[\\&|]/, "\\\\&", mutant)
         printf "%s\t%d\t%d\t%s\t%s\t%s\n", file, first, first, mutant, old, variant
     }
-    END { exit bad }' harness/faults.txt
+    END { exit bad }' harness/faults/*.txt
 }
 
 # Says what becomes of variant FILE in the TREE. It runs on one processor, CPU, with one thread,

@@ -31,7 +31,7 @@ enum state {
     STATE_READY,
     STATE_AT_BARRIER,
     STATE_AT_COLLECTIVE,
-    STATE_AT_MBARRIER,
+    STATE_AT_PHASE, /* of an mbarrier, or of the cluster's barrier */
     STATE_POLLING,
     STATE_DONE
 };
@@ -53,6 +53,8 @@ struct thread {
     const void *input;
     void *output;
     std::vector<copy> copies[COPY_ENGINES];
+    bool arrived;   /* at the cluster's barrier, and has not waited yet ... */
+    unsigned phase; /* ... for the end of this phase */
 };
 
 /* A warp collective that some lanes have come to. */
@@ -86,12 +88,22 @@ struct array {
     size_t bytes;
 };
 
+/* Blocks that run at once, beside each other on one OpenMP thread. */
+struct cluster {
+    struct executor *member[CLUSTER_MAX];
+    int size, arrived;
+    unsigned phases;    /* of its barrier, that are over */
+    char phase_turn[2]; /* as barrier_turn, below */
+    long polls;
+    int pause;
+};
+
 struct launch_state {
     const char *kernel;
     size_t shared_bytes;
     void (*body)(void *);
     void *arguments;
-    std::atomic<int64_t> next_block;
+    std::atomic<int64_t> next_cluster;
     std::atomic<bool> failed;
 };
 
@@ -108,11 +120,12 @@ struct executor {
     bulk bulks[BULKS_MAX]; /* no vector: ThreadSanitizer would watch what it calls */
     int bulk_count;
     launch_state *launch;
+    struct cluster *cluster;
+    int rank; /* in the cluster */
     int current, count, waiting, done;
     unsigned barriers;
-    char barrier_turn[2]; /* only their addresses are used, as those of warp.turn */
-    bool progress;        /* in this turn of the block's threads */
-    long polls;
+    char barrier_turn[2];   /* only their addresses are used, as those of warp.turn */
+    bool progress, polling; /* in this turn of the block's threads */
     uint64_t random;
 };
 

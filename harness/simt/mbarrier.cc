@@ -81,7 +81,7 @@ void mbarrier_wait(site where, mbarrier *barrier, unsigned parity)
         if (barrier->parity != parity)
             break;
         self->threads[self->current].where = where;
-        leave(STATE_AT_MBARRIER);
+        leave(STATE_AT_PHASE);
     }
     self->progress = true;
     ACQUIRE(turn(barrier, parity));

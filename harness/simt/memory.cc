@@ -124,6 +124,8 @@ void check_guards(void)
                 report(a.where, 0, "was written outside its bounds");
                 break;
             }
+        if (self->cluster->size > 1) /* who reads it later sees it */
+            fill(a.memory, NAN_BYTE, a.bytes);
     }
     self->arrays.clear();
     self->arena_used = 0;

@@ -7,7 +7,7 @@
 #ifndef SSMBENCH_PROBE_CUH
 #define SSMBENCH_PROBE_CUH
 
-#include "../../kernels/device/launch.cuh"
+#include "../../kernels/device/cluster.cuh"
 #include "../../kernels/dtype.h"
 
 #include <math.h>
@@ -22,7 +22,15 @@ struct probe {
     /* `want` as bits of floats. `allowed` is the error allowed of each; 0, as it comes, asks for
      * the same bits. */
     void (*expect)(const uint32_t *in, uint32_t *want, double *allowed);
+    int cluster; /* blocks of a cluster; 0 is 1 */
 };
+
+/* Enqueues it. */
+static inline int probe_launch(const struct probe *probe, const uint32_t *in, uint32_t *out)
+{
+    return launch_cluster(probe->kernel, probe->cluster ? probe->cluster : 1, probe->blocks,
+                          probe->threads, 0, NULL, in, out);
+}
 
 /* The worst output: its error, as a multiple of what is allowed where that is not 0. */
 struct verdict {

@@ -25,7 +25,7 @@ static void run_probe(const struct probe *probe, const uint32_t *in, uint32_t *o
     CHECK(cudaMalloc(&device_out, out_bytes));
     CHECK(cudaMemcpy(device_in, in, in_bytes, cudaMemcpyHostToDevice));
     CHECK(cudaMemset(device_out, 0xff, out_bytes));
-    CHECK(launch(probe->kernel, probe->blocks, probe->threads, 0, NULL, device_in, device_out));
+    CHECK(probe_launch(probe, device_in, device_out));
     CHECK(cudaMemcpy(out, device_out, out_bytes, cudaMemcpyDeviceToHost));
     CHECK(cudaFree(device_in));
     CHECK(cudaFree(device_out));

@@ -30,6 +30,8 @@ static const struct probe PROBES[] = {
     COPY_PROBE("copy_async_groups", 80, probe_copy_groups, COPY_THREADS * 6, expect_copy_groups),
     COPY_PROBE("copy_bulk", 90, probe_copy_bulk, BULK_WORDS, expect_copy_bulk),
     COPY_PROBE("copy_bulk_out", 90, probe_copy_bulk_out, BULK_WORDS, expect_copy_bulk),
+    {"cluster", 90, CLUSTER_BLOCKS, COPY_THREADS, probe_cluster, CLUSTER_WORDS, CLUSTER_WORDS,
+     fill_clusters, expect_cluster, CLUSTER_OF},
     {"ldmatrix", 80, 1, 32, probe_ldmatrix, TILE_ROWS *TILE_WORDS, 32 * LOADS, fill_tile,
      expect_ldmatrix},
     MMA_PROBE("mma_tf32", probe_mma_tf32, 8, fill_tf32),

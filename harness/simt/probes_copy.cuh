@@ -1,4 +1,4 @@
-/* Probes of copies into and out of shared memory. */
+/* Probes of copies into and out of shared memory, and into that of other blocks. */
 #ifndef SSMBENCH_PROBES_COPY_CUH
 #define SSMBENCH_PROBES_COPY_CUH
 
@@ -126,6 +126,44 @@ static __global__ void probe_copy_bulk_out(const uint32_t *in, uint32_t *out)
     }
     if (t == 0)
         copy_bulk_wait_read<0>();
+}
+
+enum {
+    CLUSTER_OF = 4,
+    CLUSTER_BLOCKS = 3 * CLUSTER_OF,
+    CLUSTER_WORDS = CLUSTER_BLOCKS * COPY_THREADS
+};
+
+static inline void fill_clusters(uint32_t *in)
+{
+    for (int i = 0; i < CLUSTER_WORDS; i++)
+        in[i] = scrambled_float((uint32_t)i);
+}
+
+/* Each block takes its next one's words, backwards, and puts them into its last one's memory. */
+static __global__ void probe_cluster(const uint32_t *in, uint32_t *out)
+{
+    SHARED(uint32_t, tile, [COPY_THREADS]);
+    const unsigned t = threadIdx.x, size = cluster_size(), rank = cluster_rank();
+    tile[t] = in[blockIdx.x * COPY_THREADS + t];
+    cluster_arrive();
+    cluster_wait(); /* all words are there */
+    const uint32_t word = *cluster_at(&tile[COPY_THREADS - 1 - t], (rank + 1) % size);
+    cluster_arrive();
+    cluster_wait(); /* all words are taken */
+    *cluster_at(&tile[t], (rank + size - 1) % size) = word;
+    cluster_arrive();
+    cluster_wait(); /* all are put */
+    out[blockIdx.x * COPY_THREADS + t] = tile[t];
+}
+
+static inline void expect_cluster(const uint32_t *in, uint32_t *want, double *)
+{
+    for (int i = 0; i < CLUSTER_WORDS; i++) {
+        const int block = i / COPY_THREADS, rank = block % CLUSTER_OF;
+        const int from = block - rank + (rank + 2) % CLUSTER_OF;
+        want[i] = in[from * COPY_THREADS + COPY_THREADS - 1 - i % COPY_THREADS];
+    }
 }
 
 #endif

@@ -58,9 +58,7 @@ Test(simt_probes, every_probe_passes_in_every_schedule, .timeout = 300)
         for (unsigned schedule = 0; schedule < SCHEDULES; schedule++) {
             std::vector<uint32_t> out((size_t)probe.outputs, 0xffffffffu);
             simt::set_schedule(schedule);
-            cr_assert_eq(launch(probe.kernel, probe.blocks, probe.threads, 0, NULL,
-                                (const uint32_t *)in.data(), out.data()),
-                         0, "%s", simt::error_text());
+            cr_assert_eq(probe_launch(&probe, in.data(), out.data()), 0, "%s", simt::error_text());
             const struct verdict v = probe_judge(&probe, out.data(), want.data(), allowed.data());
             cr_assert(v.passed, "%s: output %d is %08x, not %08x: %g of what is allowed",
                       probe.name, v.worst, out[(size_t)v.worst], want[(size_t)v.worst], v.error);

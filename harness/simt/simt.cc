@@ -144,11 +144,11 @@ static void start_block(int64_t index)
 {
     self->block = index;
     self->waiting = self->done = 0;
-    self->polls = 0;
     self->random = (uint64_t)(index + 1) * 0x9e3779b97f4a7c15u ^ schedule ^
                    (uint64_t)gridDim.x << 32; /* other grids, other orders */
     for (int i = 0; i < self->count; i++) {
         self->threads[i].state = STATE_NEW;
+        self->threads[i].arrived = false;
         for (std::vector<copy> &copies : self->threads[i].copies)
             copies.clear();
     }
@@ -166,29 +166,52 @@ static void start_block(int64_t index)
 static void advance_block(void)
 {
     int order[THREADS_MAX];
-    bool polling = false;
     blockIdx = index_of(self->block, gridDim);
-    self->progress = false;
+    self->progress = self->polling = false;
     order_threads(order);
     const bool ragged = schedule > 1 && random_number() % 8 == 0;
     for (int i = 0; i < self->count && !self->launch->failed; i++) {
         const enum state state = self->threads[order[i]].state;
-        polling |= state == STATE_POLLING;
+        self->polling |= state == STATE_POLLING;
         if (state == STATE_AT_BARRIER || state == STATE_AT_COLLECTIVE || state == STATE_DONE)
             continue;
         self->progress |= state <= STATE_READY;
         if (!ragged || state > STATE_READY || random_number() % 2)
             resume(order[i]);
     }
-    self->polls = self->progress ? 0 : self->polls + 1;
-    if (!self->progress && (!polling || self->polls > POLLS_MAX) && self->done < self->count &&
-        !self->launch->failed)
-        report_stuck();
     if (self->done < self->count && !self->launch->failed)
         return;
     ACQUIRE(self);
     check_guards();
     self->block = NO_BLOCK;
+}
+
+/* Lets every block of the cluster go on, by shuffled schedules only some of several; reports when
+ * no thread of any can. Returns whether one is left. */
+static bool advance_cluster(struct cluster *cluster)
+{
+    bool progress = false, polling = false, left = false;
+    for (int i = 0; i < cluster->size; i++) {
+        self = cluster->member[schedule == 1 ? cluster->size - 1 - i : i];
+        if (self->block == NO_BLOCK)
+            continue;
+        left = true;
+        if (schedule > 1 && cluster->size > 1 && random_number() % 2) {
+            progress = true;
+            continue;
+        }
+        advance_block();
+        progress |= self->progress || self->block == NO_BLOCK;
+        polling |= self->polling;
+    }
+    cluster->polls = progress ? 0 : cluster->polls + 1;
+    if (left && !progress && (!polling || cluster->polls > POLLS_MAX)) {
+        for (int i = 0; self->block == NO_BLOCK; i++)
+            self = cluster->member[i];
+        blockIdx = index_of(self->block, gridDim);
+        report_stuck();
+    }
+    return left;
 }
 
 /* A permutation of the blocks: CUDA promises no order. */
@@ -240,65 +263,89 @@ static void give_executor(executor *done)
     idle = done;
 }
 
-/* Runs blocks until none are left: one after the other by schedules 0 and 1, else several at once,
- * turn by turn; by shuffled schedules a block pauses now and then, for up to 31 turns. */
-static void run_blocks(launch_state *launch, int64_t blocks, index3 grid, index3 block)
+/* Starts the blocks of the launch's next cluster, if one is left. */
+static void start_cluster(struct cluster *cluster, launch_state *launch, int64_t clusters)
 {
-    executor *resident[RESIDENT] = {};
-    const int slots = schedule > 1 ? RESIDENT : 1;
-    uint64_t chance = schedule ^ (uint64_t)blocks << 8;
-    int active = 0, pause[RESIDENT] = {};
+    int64_t turn;
+    if (launch->failed || (turn = launch->next_cluster++) >= clusters)
+        return;
+    cluster->arrived = 0;
+    cluster->polls = 0;
+    for (int i = 0; i < cluster->size; i++) {
+        self = cluster->member[i];
+        start_block(block_at(turn, clusters) * cluster->size + i);
+    }
+}
+
+/* Runs clusters until none are left: one after the other by schedules 0 and 1, else several at
+ * once, turn by turn, if they are of one block; by shuffled schedules a cluster pauses now and
+ * then, for up to 31 turns. */
+static void run_clusters(launch_state *launch, int64_t clusters, int size, index3 grid,
+                         index3 block)
+{
+    struct cluster resident[RESIDENT] = {};
+    const int slots = schedule > 1 && size == 1 ? RESIDENT : 1;
+    uint64_t chance = schedule ^ (uint64_t)clusters << 8;
+    bool active;
     gridDim = grid;
     blockDim = block;
     for (int i = 0; i < slots; i++) {
-        resident[i] = take_executor();
-        resident[i]->launch = launch;
-        resident[i]->count = (int)(block.x * block.y * block.z);
-        resident[i]->block = NO_BLOCK;
+        resident[i].size = size;
+        for (int rank = 0; rank < size; rank++) {
+            executor *const e = resident[i].member[rank] = take_executor();
+            e->launch = launch;
+            e->cluster = &resident[i];
+            e->rank = rank;
+            e->count = (int)(block.x * block.y * block.z);
+            e->block = NO_BLOCK;
+        }
     }
     do {
-        active = 0;
+        active = false;
         for (int i = 0; i < slots; i++) {
-            int64_t turn;
-            self = resident[i];
-            if (self->block == NO_BLOCK && !launch->failed &&
-                (turn = launch->next_block++) < blocks)
-                start_block(block_at(turn, blocks));
-            if (self->block == NO_BLOCK)
-                continue;
-            active++;
+            struct cluster *const cluster = &resident[i];
+            bool idle_now = true;
+            for (int rank = 0; rank < size; rank++)
+                idle_now &= cluster->member[rank]->block == NO_BLOCK;
+            if (idle_now)
+                start_cluster(cluster, launch, clusters);
             chance = chance * 6364136223846793005u + 1442695040888963407u;
-            if (schedule > 1 && !pause[i] && chance >> 61 == 0)
-                pause[i] = (int)(chance >> 56); /* 0 ... 31 */
-            if (pause[i] && !launch->failed)
-                pause[i]--;
-            else
-                advance_block();
+            if (schedule > 1 && !cluster->pause && chance >> 61 == 0)
+                cluster->pause = (int)(chance >> 56); /* 0 ... 31 */
+            if (cluster->pause && !launch->failed && !idle_now) {
+                cluster->pause--;
+                active = true;
+            } else {
+                active |= advance_cluster(cluster);
+            }
         }
     } while (active);
     for (int i = slots - 1; i >= 0; i--)
-        give_executor(resident[i]);
+        for (int rank = size - 1; rank >= 0; rank--)
+            give_executor(resident[i].member[rank]);
 }
 
 int run(const char *kernel, index3 grid, index3 block, size_t shared_bytes,
-        void (*body)(void *arguments), void *arguments)
+        void (*body)(void *arguments), void *arguments, unsigned cluster)
 {
     const int64_t blocks = (int64_t)grid.x * grid.y * grid.z;
     const int64_t threads = (int64_t)block.x * block.y * block.z;
     launch_state launch = {kernel, shared_bytes, body, arguments, {0}, {false}};
     if (threads < 1 || threads > THREADS_MAX || blocks < 1 || grid.y > 65535 || grid.z > 65535 ||
-        grid.x > INT32_MAX || shared_bytes > SHARED_MAX) {
+        grid.x > INT32_MAX || shared_bytes > SHARED_MAX || cluster < 1 || cluster > CLUSTER_MAX ||
+        blocks % cluster) {
         snprintf(error_sentence, sizeof error_sentence,
-                 "%.*s: a grid of %u x %u x %u blocks of %u x %u x %u threads with %zu bytes of "
-                 "shared memory cannot be launched",
-                 name_length(kernel), kernel, grid.x, grid.y, grid.z, block.x, block.y, block.z,
-                 shared_bytes);
+                 "%.*s: a grid of %u x %u x %u blocks, %u a cluster, of %u x %u x %u threads with "
+                 "%zu bytes of shared memory cannot be launched",
+                 name_length(kernel), kernel, grid.x, grid.y, grid.z, cluster, block.x, block.y,
+                 block.z, shared_bytes);
         return ERROR;
     }
+    const int64_t clusters = blocks / cluster;
     const int most = OS_THREADS ? OS_THREADS : omp_get_max_threads();
-    const int workers = blocks < most ? (int)blocks : most; /* cost only: nothing to do for more */
+    const int workers = clusters < most ? (int)clusters : most; /* cost only: none is idle */
 #pragma omp parallel num_threads(workers)
-    run_blocks(&launch, blocks, grid, block);
+    run_clusters(&launch, clusters, (int)cluster, grid, block);
     return launch.failed ? ERROR : 0;
 }
 

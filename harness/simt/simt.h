@@ -15,7 +15,7 @@
 namespace simt
 {
 
-enum { WARP = 32, THREADS_MAX = 1024, SHARED_MAX = 227 * 1024, ERROR = 999999 };
+enum { WARP = 32, THREADS_MAX = 1024, SHARED_MAX = 227 * 1024, CLUSTER_MAX = 16, ERROR = 999999 };
 
 /* A place in a kernel's source; the default is where the caller's caller stands. */
 struct site {
@@ -40,9 +40,10 @@ void set_schedule(unsigned schedule);
 /* One sentence about the latest error of a launch. */
 const char *error_text(void);
 
-/* Runs body(arguments) once for every thread of every block. Returns 0, or ERROR. */
+/* Runs body(arguments) once for every thread of every block, each `cluster` neighbouring blocks of
+ * a one-dimensional grid at once. Returns 0, or ERROR. */
 int run(const char *kernel, index3 grid, index3 block, size_t shared_bytes,
-        void (*body)(void *arguments), void *arguments);
+        void (*body)(void *arguments), void *arguments, unsigned cluster = 1);
 
 /* Ends the launch with an error that names this thread. Does not return. */
 [[noreturn]] void fail(site where, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -73,6 +74,16 @@ typedef void (*combine)(uint32_t lanes, const void *const input[WARP], void *con
  * to the same place with the same mask. */
 void collective(site where, uint32_t mask, const void *input, void *output, const void *common,
                 combine function);
+
+/* The blocks of a cluster: how many, which of them this is, and where in the shared memory of
+ * another `mine` is. That one has to run, and to have named the array. */
+unsigned cluster_size(void);
+unsigned cluster_rank(void);
+void *cluster_at(site where, const void *mine, unsigned rank);
+
+/* The cluster's barrier: each thread arrives, and waits until all threads of all blocks have. */
+void cluster_arrive(site where);
+void cluster_wait(site where);
 
 /* This thread's place in its block, and its lane. */
 unsigned thread_rank(void);

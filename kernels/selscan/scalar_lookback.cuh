@@ -3,33 +3,13 @@
 #ifndef SSMBENCH_SELSCAN_SCALAR_LOOKBACK_CUH
 #define SSMBENCH_SELSCAN_SCALAR_LOOKBACK_CUH
 
-/* Knobs: warps that share a block's channels, and its steps. */
-#ifndef SCALAR_LOOKBACK_SIDES
-#define SCALAR_LOOKBACK_SIDES 2
-#endif
-#ifndef SCALAR_LOOKBACK_TURNS
-#define SCALAR_LOOKBACK_TURNS 4
-#endif
-#ifndef SCALAR_MMA_TILES
-#define SCALAR_MMA_TILES 1
-#endif
-#define SCALAR_MMA_WARPS  (SCALAR_LOOKBACK_SIDES * SCALAR_LOOKBACK_TURNS)
-#define SCALAR_MMA_STAGES SCALAR_LOOKBACK_TURNS
-#include "scalar_mma_steps.cuh"
+#include "scalar_chunk.cuh"
 
 enum {
-    SIDES = SCALAR_LOOKBACK_SIDES,
-    TURNS = SCALAR_LOOKBACK_TURNS,
-    SPAN = TURNS * STEPS,
-    BLOCK_WIDTH = SIDES * WIDTH,
-    FOURS = SIDES * TILES * EIGHTS, /* of states that the lanes of a warp have for the block */
-    EACH = FOURS / WARPS,           /* those that a warp joins, of the same channels */
-    WINDOW = 32,                    /* chunks whose flags a warp sees at once */
+    WINDOW = 32, /* chunks whose flags a warp sees at once */
     POLL_NS = 20,
     CLEARING = 256 /* threads of a block that clears */
 };
-static_assert(FOURS % WARPS == 0 && EIGHTS % EACH == 0,
-              "the fours that a warp joins are of a tile");
 
 enum published { NOTHING, FROM_ZERO, TRUE_STATE };
 
@@ -39,89 +19,43 @@ struct chunks {
     struct decay *decay;         /* (chunks, tiles, BLOCK_WIDTH) */
     float4 *from_zero;           /* (chunks, tiles, FOURS, 32): states as threads have them */
     float4 *after;               /* the same of true ones, or NULL */
-    int64_t chunks, tiles, group_tiles, group_channels; /* the latter two of a batch and group */
+    size_t cleared, bytes;       /* of the memory: at its begin, and in all */
+    int64_t chunks, tiles;       /* of all batches and groups */
+    struct tiling tiling;
 };
 
 static const size_t FLAGS_ALIGNED = 256;
 
-static size_t flags_bytes(const struct chunks *w)
-{
-    const size_t bytes =
-        sizeof(unsigned long long) + (size_t)(w->chunks * w->tiles) * sizeof *w->published;
-    return (bytes + FLAGS_ALIGNED - 1) / FLAGS_ALIGNED * FLAGS_ALIGNED;
-}
-
-static size_t states_of(const struct chunks *w)
-{
-    return (size_t)(w->chunks * w->tiles) * FOURS * 32;
-}
-
-static size_t chunks_bytes(const struct chunks *w)
-{
-    return flags_bytes(w) + (size_t)(w->chunks * w->tiles) * BLOCK_WIDTH * sizeof *w->decay +
-           states_of(w) * (w->chunks > WINDOW ? 2 : 1) * sizeof(float4);
-}
-
+/* Where they lie from `memory` on, which may be NULL. */
 static struct chunks chunks_carve(const struct selscan *p, void *memory)
 {
     struct chunks w;
-    w.group_channels = p->channels / p->groups;
-    w.group_tiles = blocks_for(w.group_channels, BLOCK_WIDTH);
-    w.tiles = p->batch * p->groups * w.group_tiles;
+    uintptr_t end = (uintptr_t)memory;
+    w.tiling = tiling_of(p);
+    w.tiles = p->batch * p->groups * w.tiling.tiles;
     w.chunks = blocks_for(p->length, SPAN);
-    w.counter = (unsigned long long *)memory;
-    w.published = (unsigned *)(w.counter + 1);
-    w.decay = (struct decay *)((char *)memory + flags_bytes(&w));
-    w.from_zero = (float4 *)(w.decay + w.chunks * w.tiles * BLOCK_WIDTH);
-    w.after = w.chunks > WINDOW ? w.from_zero + states_of(&w) : NULL;
+    const size_t blocks = (size_t)(w.chunks * w.tiles), states = blocks * FOURS * 32;
+    w.cleared = (sizeof *w.counter + blocks * sizeof *w.published + FLAGS_ALIGNED - 1) /
+                FLAGS_ALIGNED * FLAGS_ALIGNED;
+    w.counter = (unsigned long long *)end;
+    w.published = (unsigned *)(end + sizeof *w.counter);
+    w.decay = (struct decay *)(end += w.cleared);
+    w.from_zero = (float4 *)(end += blocks * BLOCK_WIDTH * sizeof *w.decay);
+    end += states * sizeof *w.from_zero;
+    w.after = NULL;
+    if (w.chunks > WINDOW) {
+        w.after = (float4 *)end;
+        end += states * sizeof *w.after;
+    }
+    w.bytes = end - (uintptr_t)memory;
     return w;
 }
 
 template <typename Shared>
-struct chunk_shared {
-    union {
-        struct part part[WARPS];
-        float4 state[TURNS][FOURS][32]; /* what 16 steps reach from zero; what they begin with */
-    };
-    struct within within[TURNS];
-    struct decay decay[TURNS][BLOCK_WIDTH];
-    float exponent[TURNS][BLOCK_WIDTH]; /* of the same */
-    long long number, known;            /* of the block; of the chunk that it comes forward from */
-    alignas(16) Shared blocks;
+struct lookback_shared {
+    long long number, known; /* of the block; of the chunk that it comes forward from */
+    struct chunk_shared<Shared> chunk;
 };
-
-/* The warps in pairs, or more, beside each other; one after another in time. */
-static inline __device__ int side_of(void)
-{
-    return warp_of() % SIDES;
-}
-static inline __device__ int turn_of(void)
-{
-    return warp_of() / SIDES;
-}
-
-/* Four states in one word. */
-static inline __device__ void unpack(float h[4], float4 word)
-{
-    h[0] = word.x;
-    h[1] = word.y;
-    h[2] = word.z;
-    h[3] = word.w;
-}
-static inline __device__ float4 pack(const float h[4])
-{
-    return make_float4(h[0], h[1], h[2], h[3]);
-}
-
-/* Four states of two channels a chunk or a block of steps later. */
-static inline __device__ void go_on(float h[4], const struct decay decay[2], float4 reached)
-{
-    float from_zero[4];
-    unpack(from_zero, reached);
-#pragma unroll
-    for (int j = 0; j < 4; j++)
-        h[j] = selscan_step(h[j], decay[j / 2], 1.0f, from_zero[j]);
-}
 
 /* Says that what the block has written for its chunk may be read. */
 static inline __device__ void publish(unsigned *published, enum published what)

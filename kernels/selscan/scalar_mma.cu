@@ -22,6 +22,7 @@
  *            matrices); levels instead of quotients of decays are ours.
  */
 #include "scalar_mma_steps.cuh"
+#include "scalar_mma_ways.cuh"
 
 /* Blocks of threads of a batch and group, and groups. */
 struct grid {
@@ -84,11 +85,7 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
     }
     copy_streams<PLAIN>(&call, &s, &r, at, left_of(blocks, last), shared);
     copy_async_commit();
-#pragma unroll
-    for (int c = 0; c < HELD; c++) {
-        const int c_at = lane_channel(c / 2) + c % 2;
-        A[c] = c_at < r.rows ? ((const float *)call.tensor[SELSCAN_A])[r.channel + c_at] : 0;
-    }
+    load_A(&call, &r, A);
     if (call.tensor[SELSCAN_INITIAL])
 #pragma unroll
         for (int k = 0; k < TILES * EIGHTS; k++)
@@ -127,11 +124,8 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
             if (!__all_sync(0xffffffffu,
                             zero == 0)) /* cost only: else there is nothing to contain */
 #pragma unroll
-                for (int c = 0; c < 2; c++) {
-                    float *const of[4] = {&y[m][0][2 * c], &y[m][0][2 * c + 1], &y[m][1][2 * c],
-                                          &y[m][1][2 * c + 1]};
-                    contain(&steps[c], &total[2 * m + c], of);
-                }
+                for (int c = 0; c < 2; c++)
+                    contain(&steps[c], &total[2 * m + c], y[m], c);
             go_within(&all->within, steps, y[m], NULL, &X[0][m], &X[1][m]);
             finish<PLAIN>(&call, &s, &r, at, left_of(blocks, last), m, y[m], shared);
         }
@@ -154,10 +148,9 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
                        [](const float *state, float *to) { *to = *state; });
 }
 
-template <enum dtype DTYPE, enum way WAY, bool PLAIN>
-static int run_scan(const struct selscan_call &call, void *stream)
+template <bool PLAIN, typename Shared>
+static int run_scan(const Shared *, const struct selscan_call &call, void *stream)
 {
-    typedef struct blocks_shared<DTYPE, WAY> Shared;
     const struct selscan *p = &call.p;
     const int64_t blocks = blocks_for(p->channels / p->groups, ROWS);
     const struct grid grid = {(unsigned)blocks, (unsigned)p->groups};
@@ -166,33 +159,14 @@ static int run_scan(const struct selscan_call &call, void *stream)
                   grid);
 }
 
-template <enum dtype DTYPE, enum way WAY>
-static int run_way(const struct selscan_call &call, void *stream)
-{
-    const struct selscan *p = &call.p;
-    return p->skip || p->gate || p->bias || p->softplus ? run_scan<DTYPE, WAY, false>(call, stream)
-                                                        : run_scan<DTYPE, WAY, true>(call, stream);
-}
-
-template <enum dtype DTYPE>
-static int run_typed(const struct selscan_call &call, void *stream)
-{
-    const enum way way = way_of(&call);
-    if constexpr (DTYPE == DTYPE_F32)
-        if (way == BY_LINE)
-            return run_way<DTYPE, BY_LINE>(call, stream);
-    return way == BY_WORD ? run_way<DTYPE, BY_WORD>(call, stream)
-                          : run_way<DTYPE, BY_ELEMENT>(call, stream);
-}
-
 /* Blocks of steps are counted in 31 bits. */
 static const int64_t LENGTH_MAX = INT64_C(1) << 34;
 
 static const char *accepts(const void *problem)
 {
     const struct selscan *p = (const struct selscan *)problem;
-    return p->a != A_SCALAR         ? "a = scalar; nearest: a = scalar"
-           : p->state > STATES      ? "state <= 64; nearest: state = 64"
+    const char *const general = scalar_mma_accepts(p);
+    return general                  ? general
            : p->length > LENGTH_MAX ? "length <= 2^34; nearest: length = 17179869184"
                                     : NULL;
 }
@@ -200,9 +174,11 @@ static const char *accepts(const void *problem)
 static int run(const void *problem, void *const tensor[], void *, void *stream)
 {
     const struct selscan_call call = selscan_pack(problem, tensor);
-    return call.p.dtype == DTYPE_F32    ? run_typed<DTYPE_F32>(call, stream)
-           : call.p.dtype == DTYPE_BF16 ? run_typed<DTYPE_BF16>(call, stream)
-                                        : run_typed<DTYPE_F16>(call, stream);
+    const struct selscan *p = &call.p;
+    const bool plain = !(p->skip || p->gate || p->bias || p->softplus);
+    return with_shared(call, [&](auto *of) {
+        return plain ? run_scan<true>(of, call, stream) : run_scan<false>(of, call, stream);
+    });
 }
 
 VARIANT(selscan_scalar_mma) = {.accepts = accepts, .run = run};

@@ -1,5 +1,5 @@
-/* The shared memory of selscan/scalar_mma and selscan/scalar_lookback, and how what it holds gets
- * there.
+/* The shared memory of selscan/scalar_mma, scalar_lookback and scalar_cluster, and how what it
+ * holds gets there.
  *
  * Warps      A warp has WIDTH channels and 16 steps at a time. Of its lane l = 4g + q a thread has,
  *            of each 16 of the channels, those from 2g on, and of the eight pairs of steps numbers
@@ -361,6 +361,17 @@ static inline __device__ void fill_states(const struct selscan_call *call, int s
     }
 }
 
+/* Loads A of the thread's channels. */
+static inline __device__ void load_A(const struct selscan_call *call, const struct warp_rows *r,
+                                     float A[HELD])
+{
+#pragma unroll
+    for (int c = 0; c < HELD; c++) {
+        const int at = lane_channel(c / 2) + c % 2;
+        A[c] = at < r->rows ? ((const float *)call->tensor[SELSCAN_A])[r->channel + at] : 0;
+    }
+}
+
 /* Moves the thread's states of tile m and of the eight from 8*i on, from or to an array (batch,
  * channels, state): run(&h, &element). */
 template <typename Move>
@@ -373,21 +384,6 @@ static inline __device__ void each_state(const struct selscan *p, const struct w
         if (c < r->rows && n < p->state)
             move(&h[j], &array[(r->b * p->channels + r->channel + c) * p->state + n]);
     }
-}
-
-/* The way for a problem: the widest that its layout, sizes and addresses allow. */
-static inline enum way way_of(const struct selscan_call *call)
-{
-    const struct selscan *p = &call->p;
-    const int tensors[] = {SELSCAN_U, SELSCAN_DELTA, SELSCAN_Z, SELSCAN_OUT, SELSCAN_B, SELSCAN_C};
-    uintptr_t bits = 0;
-    for (int tensor : tensors)
-        bits |= (uintptr_t)call->tensor[tensor]; /* GPU only: unaligned_test.c looks at it */
-    if (bits % 16)
-        return BY_ELEMENT;
-    if (p->layout == CHANNEL_LAST)
-        return p->channels / p->groups % QUAD || p->state % QUAD ? BY_ELEMENT : BY_WORD;
-    return p->dtype == DTYPE_F32 && p->length % QUAD == 0 && !p->reverse ? BY_LINE : BY_ELEMENT;
 }
 
 #endif

@@ -76,9 +76,9 @@ static inline __device__ void read_steps(const struct selscan_call *call, const 
 }
 
 /* What of a step's x that is NaN or infinite must not reach is earlier than it, and a product of
- * matrices takes it everywhere: so it passes as <C, h> from that step on and
- * as the sum of delta', and x becomes 0. */
-static inline __device__ void contain(struct steps *steps, float *total, float *const y[4])
+ * matrices takes it everywhere: so it passes as <C, h> from that step on, in y of the thread's
+ * channel c, and as the sum of delta', and x becomes 0. */
+static inline __device__ void contain(struct steps *steps, float *total, float y[2][4], int c)
 {
     int first = STEPS;
 #pragma unroll
@@ -92,7 +92,7 @@ static inline __device__ void contain(struct steps *steps, float *total, float *
 #pragma unroll
     for (int i = 0; i < 4; i++)
         if (lane_step(i) >= first)
-            *y[i] = NAN;
+            y[i / 2][2 * c + i % 2] = NAN;
     if (first < STEPS)
         *total = NAN;
 }
