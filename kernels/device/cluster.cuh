@@ -22,7 +22,7 @@ static inline __device__ unsigned cluster_size(void)
 #ifdef __CUDACC__
     unsigned size = 1;
     if constexpr (DEVICE_ARCH >= 900)
-        asm volatile("mov.u32 %0, %%cluster_nctaid.x;" : "=r"(size));
+        asm("mov.u32 %0, %%cluster_nctaid.x;" : "=r"(size));
     return size;
 #else
     return simt::cluster_size();
@@ -33,7 +33,7 @@ static inline __device__ unsigned cluster_rank(void)
 #ifdef __CUDACC__
     unsigned rank = 0;
     if constexpr (DEVICE_ARCH >= 900)
-        asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+        asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
     return rank;
 #else
     return simt::cluster_rank();

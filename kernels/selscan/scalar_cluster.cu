@@ -16,20 +16,22 @@
  *            Instructions: those of scalar_mma, and G for every 32 channels. A cluster waits for
  *            itself three times each 64 steps of its blocks; one launch.
  * Error      as selscan/scalar_mma.
- * Source     Dao and Gu, Transformers are SSMs, arXiv 2405.21060, section 6; owners of shares:
- * ours.
+ * Source     Dao and Gu, Transformers are SSMs, arXiv 2405.21060, section 6; the owners are ours.
  */
 #include "scalar_chunk.cuh"
 
 #include "../device/cluster.cuh"
 
-enum { SHARES = 2 * FOURS - 2 }; /* fours that a block gets: of n blocks n*ceil(FOURS/n) */
+enum {
+    SHARES = 2 * FOURS - 2, /* fours that a block gets: of n blocks n*ceil(FOURS/n) */
+    ALIKE = EIGHTS / EACH   /* warps that join states of the same channels */
+};
 static_assert((int)CLUSTER_MAX <= (int)SHARES, "one share of each block");
 
 template <typename Shared>
 struct cluster_shared {
-    float4 begins[FOURS][32]; /* what the block begins with; of fours that it owns,
-                               * from its use on, what all blocks begin with next */
+    float4 begins[FOURS][32]; /* what the block begins with; once that is used, of the fours that it
+                               * owns what the next turn begins with */
     struct decay decay[CLUSTER_MAX][BLOCK_WIDTH]; /* of each block's steps */
     struct chunk_shared<Shared> chunk;
 };
@@ -62,8 +64,8 @@ static inline __device__ void tell(struct cluster_shared<Shared> *shared)
         *cluster_at(share_at(shared, (int)turn, rank), (unsigned)(first + i) - turn * blocks) =
             pack(reached[i]);
     }
-    if (first % EIGHTS == 0 && lane_quad() == 0) /* cost only: others would write the same */
-        for (unsigned to = 0; to < blocks; to++)
+    if (lane_quad() == 0) /* cost only: all four have the same */
+        for (unsigned to = (unsigned)warp_of() % ALIKE; to < blocks; to += ALIKE)
             *cluster_at((float4 *)&shared->decay[rank][channel], to) =
                 make_float4(decay[0].whole, decay[0].rest, decay[1].whole, decay[1].rest);
     cluster_arrive();
