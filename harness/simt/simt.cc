@@ -161,8 +161,26 @@ static void start_block(int64_t index)
     RELEASE(&self->count);
 }
 
-/* Lets every thread of the block that can go on do so once; by shuffled schedules now and then only
- * half of them, so that other blocks see what some threads have done and others have not. */
+/* Lets the thread's warp go on until none of its lanes can. */
+static void exhaust_warp(int rank)
+{
+    const int first = rank / WARP * WARP,
+              end = first + WARP < self->count ? first + WARP : self->count;
+    for (bool ran = true; ran && !self->launch->failed;) {
+        ran = false;
+        for (int i = 0; i < end - first && !self->launch->failed; i++) {
+            const int lane = schedule == 1 ? end - 1 - i : first + i;
+            if (self->threads[lane].state > STATE_READY)
+                continue;
+            ran = true;
+            resume(lane);
+        }
+    }
+}
+
+/* Lets every thread of the block that can go on do so: by schedules 0 and 1 warp by warp, each
+ * until it waits for others; by shuffled schedules once, now and then only half of them, so that
+ * other blocks see what some threads have done and others have not. */
 static void advance_block(void)
 {
     int order[THREADS_MAX];
@@ -176,7 +194,9 @@ static void advance_block(void)
         if (state == STATE_AT_BARRIER || state == STATE_AT_COLLECTIVE || state == STATE_DONE)
             continue;
         self->progress |= state <= STATE_READY;
-        if (!ragged || state > STATE_READY || random_number() % 2)
+        if (schedule <= 1 && state <= STATE_READY)
+            exhaust_warp(order[i]);
+        else if (!ragged || state > STATE_READY || random_number() % 2)
             resume(order[i]);
     }
     if (self->done < self->count && !self->launch->failed)

@@ -2,9 +2,10 @@
  *
  * A block is a set of fibers on one OpenMP thread; blocks are spread over the threads. A fiber runs
  * until it meets a barrier or a warp collective that has to wait for others; which one runs next is
- * decided by the schedule: 0 takes threads in ascending order, 1 in descending order, every other
- * number shuffles them anew after each barrier. What the hardware leaves undefined is an error that
- * names kernel, block, thread and source line. docs/simt.md says what is emulated and what is not.
+ * decided by the schedule: 0 takes threads in ascending order, warp by warp, 1 in descending order,
+ * every other number shuffles them anew after each barrier. What the hardware leaves undefined is
+ * an error that names kernel, block, thread and source line. docs/simt.md says what is emulated and
+ * what is not.
  */
 #ifndef SSMBENCH_SIMT_H
 #define SSMBENCH_SIMT_H

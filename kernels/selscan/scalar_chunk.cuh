@@ -132,10 +132,9 @@ static inline __device__ void copy_all(const struct selscan_call *call, const st
     }
     copy_streams<false>(call, s, &place->r, at, left_at(p, first + turn_of() * STEPS), shared);
     copy_async_commit();
-    if constexpr (Shared::DTYPE != DTYPE_F32)
 #pragma unroll
-        for (int turn = 0; turn < TURNS; turn++)
-            fill_states(call, turn, shared, &ahead[turn]);
+    for (int turn = 0; turn < TURNS; turn++)
+        fill_states(call, turn, shared, &ahead[turn % AHEAD]);
 }
 
 /* Makes G of all steps of the block. */

@@ -39,7 +39,7 @@ static inline __device__ void join(const struct selscan_call *call, const struct
     float reached[EACH][4] = {}, h[EACH][4];
     struct decay decay[2];
     fold(&shared->chunk, first, reached, decay);
-    if (!w->counter)
+    if (!w->counter)         /* cost only: else it has waited */
         wait_for_previous(); /* GPU only: the flags are cleared */
     if (!last) {             /* cost only: nobody looks back to the last */
 #pragma unroll
@@ -52,8 +52,8 @@ static inline __device__ void join(const struct selscan_call *call, const struct
     }
     if (warp_of() == 0) { /* cost only: one warp polls */
         const int64_t known = look_back(w, chunk, tile);
-        if (lane_of() == 0)
-            shared->known = known;
+        if (lane_of() == 0)        /* cost only: all have the same */
+            shared->known = known; /* GPU only: in simt it is -1 before, from the beginning */
     }
     __syncthreads(); /* the way back has ended */
     come_forward(call, w, r, shared->known, chunk, tile, first, h);
@@ -81,10 +81,10 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
 {
     DYNAMIC_SHARED(struct lookback_shared<Shared>, shared);
     const struct selscan *p = &call.p;
-    int64_t number = blockIdx.x;
-    if (w.counter) {
-        wait_for_previous();  /* GPU only: the counter is cleared */
-        if (threadIdx.x == 0) /* cost only: a number more would be a block that nobody does */
+    int64_t number = blockIdx.x; /* GPU only: in simt there is a counter */
+    if (w.counter) {             /* GPU only: the same */
+        wait_for_previous();     /* GPU only: the counter is cleared */
+        if (threadIdx.x == 0)    /* cost only: a number more would be a block that nobody does */
             shared->number = (long long)atomicAdd(w.counter, 1ull);
         __syncthreads(); /* the number of the block is known */
         number = shared->number;
@@ -109,12 +109,11 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
     give_all(&call, &s, r, at, left, &shared->chunk, y, reach);
 }
 
-/* Clears `count` words. */
-static __global__ void __launch_bounds__(CLEARING) clear(unsigned *words, int64_t count)
+/* Clears CLEARING words a block. */
+static __global__ void __launch_bounds__(CLEARING) clear(unsigned *words)
 {
-    let_next_start();
-    if (thread_index() < count)
-        words[thread_index()] = 0;
+    let_next_start(); /* cost only: or it starts later */
+    words[thread_index()] = 0;
 }
 
 /* Whether a GPU runs all blocks at once. Not in simt, which runs them in any order. */
@@ -143,10 +142,10 @@ template <typename Shared>
 static int run_scan(const Shared *, const struct selscan_call &call, void *memory, void *stream)
 {
     struct chunks w = chunks_carve(&call.p, memory);
-    const int64_t words = (int64_t)(w.cleared / sizeof(unsigned)), blocks = w.chunks * w.tiles;
+    const int64_t blocks = w.chunks * w.tiles;
     const size_t bytes = shared_bytes<struct lookback_shared<Shared>, Shared>(&call.p);
     const int error =
-        launch(clear, blocks_for(words, CLEARING), CLEARING, 0, stream, (unsigned *)memory, words);
+        launch(clear, (int64_t)(w.cleared / CLEARED), CLEARING, 0, stream, (unsigned *)memory);
     if (all_at_once(scan<Shared>, blocks, bytes))
         w.counter = NULL;
     return error ? error

@@ -8,7 +8,8 @@
 enum {
     WINDOW = 32, /* chunks whose flags a warp sees at once */
     POLL_NS = 20,
-    CLEARING = 256 /* threads of a block that clears */
+    CLEARING = 256,                       /* threads of a block that clears ... */
+    CLEARED = CLEARING * sizeof(unsigned) /* ... and its bytes */
 };
 
 enum published { NOTHING, FROM_ZERO, TRUE_STATE };
@@ -24,8 +25,6 @@ struct chunks {
     struct tiling tiling;
 };
 
-static const size_t FLAGS_ALIGNED = 256;
-
 /* Where they lie from `memory` on, which may be NULL. */
 static struct chunks chunks_carve(const struct selscan *p, void *memory)
 {
@@ -35,8 +34,9 @@ static struct chunks chunks_carve(const struct selscan *p, void *memory)
     w.tiles = p->batch * p->groups * w.tiling.tiles;
     w.chunks = blocks_for(p->length, SPAN);
     const size_t blocks = (size_t)(w.chunks * w.tiles), states = blocks * FOURS * 32;
-    w.cleared = (sizeof *w.counter + blocks * sizeof *w.published + FLAGS_ALIGNED - 1) /
-                FLAGS_ALIGNED * FLAGS_ALIGNED;
+    w.cleared =
+        (size_t)blocks_for((int64_t)(sizeof *w.counter + blocks * sizeof *w.published), CLEARED) *
+        CLEARED;
     w.counter = (unsigned long long *)end;
     w.published = (unsigned *)(end + sizeof *w.counter);
     w.decay = (struct decay *)(end += w.cleared);
@@ -79,14 +79,14 @@ static inline __device__ int64_t look_back(const struct chunks *w, int64_t chunk
         const unsigned missing = __ballot_sync(0xffffffffu, what == NOTHING);
         const int64_t known = found ? last - (__ffs((int)found) - 1) : last - WINDOW;
         if (missing & (found ? (found & -found) - 1 : 0xffffffffu)) {
-            __nanosleep(POLL_NS);
+            __nanosleep(POLL_NS); /* cost only: or it asks more often */
             continue;
         }
-        if (found) {
+        if (found) {         /* GPU only: in simt one of so many is always true by then */
             __threadfence(); /* GPU only: the flags come before what is read */
             return known;
         }
-        last = known;
+        last = known; /* GPU only: the same */
     }
 }
 
