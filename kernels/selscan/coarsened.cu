@@ -86,7 +86,7 @@ static inline __device__ void walk_runs(struct walker *w, float total, Shape *sh
     }
     const float from_zero = __shfl_sync(0xffffffffu, h, own_state() + STATES);
     w->h = selscan_step(w->h, decay_ex2(total * w->A_own), 1.0f, from_zero);
-    __syncwarp(); /* what runs made of zero is read */
+    __syncwarp(); /* GPU only: what runs made of zero is read; a shuffle orders no memory */
     if (lane_of() < STATES)
 #pragma unroll
         for (int run = 0; run < RUNS; run += QUAD)
@@ -144,7 +144,7 @@ static inline __device__ void walk(struct walker *w, Shape *shared, int stage, f
 #pragma unroll
     for (int apart = LANES; apart < WARP; apart *= 2)
         total += __shfl_xor_sync(0xffffffffu, total, apart);
-    __syncwarp(); /* what all runs make of zero is there */
+    __syncwarp(); /* GPU only: what all runs make of zero is there; a shuffle orders no memory */
     walk_runs(w, total, shared);
 #pragma unroll
     for (int k = 0; k < HELD; k++)
@@ -162,6 +162,12 @@ static inline __device__ void walk(struct walker *w, Shape *shared, int stage, f
             }
         }
     add_lanes(y, y_own);
+}
+
+/* Steps of the next span, of `left`. */
+static inline __device__ int span_of(int64_t left)
+{
+    return left < SPAN ? (int)left : (int)SPAN;
 }
 
 template <typename Shape>
@@ -183,13 +189,13 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
     struct walker w;
     struct loader<Shape> ahead = {
     };
-    ahead.begin(p, &r);
-    ahead.load(&call, &s, &r, 0);
+    ahead.begin(p, &s, &r);
+    ahead.load(&call, &s, &r, span_of(p->length));
     begin_walk(&call, &r, &w);
 
     int stage = 0;
 #pragma unroll 1
-    for (int64_t first = 0; first < p->length; first += SPAN, stage ^= 1) {
+    for (int64_t left = p->length; left > 0; left -= SPAN, stage ^= 1) {
         float u[QUAD], delta[QUAD], z[QUAD], y[QUAD];
         ahead.put(shared, stage);
         __syncthreads(); /* the span is there; the one before is done with */
@@ -197,11 +203,11 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
         ahead.own(shared, stage, STREAM_DELTA, delta);
         ahead.own(shared, stage, STREAM_Z, z);
         if constexpr (Shape::LAST)
-            if (first)
-                ahead.write_turned(&call, &s, &r, first - SPAN, shared, stage ^ 1);
-        if (first + SPAN < p->length) /* GPU only: there is no such span */
-            ahead.load(&call, &s, &r, first + SPAN);
-        prepare(p, bias, ahead.left_of(p, first), u, delta, shared);
+            if (left < p->length)
+                ahead.write_turned(&call, &s, &r, SPAN, shared, stage ^ 1);
+        if (left > SPAN) /* GPU only: there is no such span */
+            ahead.load(&call, &s, &r, span_of(left - SPAN));
+        prepare(p, bias, span_of(left), u, delta, shared);
         walk(&w, shared, stage, y);
 #pragma unroll
         for (int i = 0; i < QUAD; i++) {
@@ -212,11 +218,11 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
         if constexpr (Shape::LAST)
             write_four(&shared->turned.y[stage][row_of()][lane_of() * QUAD], y);
         else
-            ahead.write(&call, &s, &r, first, y);
+            ahead.write(&call, &s, &r, span_of(left), y);
     }
     if constexpr (Shape::LAST) {
         __syncthreads(); /* the last span is done with */
-        ahead.write_turned(&call, &s, &r, (p->length - 1) / SPAN * SPAN, shared, stage ^ 1);
+        ahead.write_turned(&call, &s, &r, (int)((p->length - 1) % SPAN) + 1, shared, stage ^ 1);
     }
     if (row_of() < r.rows && lane_of() < p->state)
         selscan_final(&call, r.b * p->channels + r.channel + row_of(), lane_of(), w.h);

@@ -159,29 +159,34 @@ template <typename Shape>
 struct loader {
     static const bool LAST = Shape::LAST;
     typename Shape::unit in[STREAMS], states[KINDS][STATE_UNITS];
-    int64_t in_at, states_at; /* of the block's first row and step */
+    int64_t in_at, out_at, states_at; /* of what is loaded next, and written next */
 
-    __device__ void begin(const struct selscan *p, const struct block_rows *r)
+    __device__ void begin(const struct selscan *p, const struct strides *s,
+                          const struct block_rows *r)
     {
-        in_at = selscan_at(p, r->b, r->channel, selscan_time(p, 0));
-        states_at = selscan_bc_at(p, r->b, r->group, 0, selscan_time(p, 0));
+        in_at = selscan_at(p, r->b, r->channel, selscan_time(p, 0)) + unit_step() * s->step +
+                unit_row() * s->channel;
+        out_at = in_at;
+        states_at = selscan_bc_at(p, r->b, r->group, 0, selscan_time(p, 0)) +
+                    state_step(0) * s->state_step + state_begin(0) * s->state;
     }
 
-    /* Starts to load the span from step `first` on. */
+    /* Starts to load the next span, of which `left` steps are there. */
     __device__ void load(const struct selscan_call *call, const struct strides *s,
-                         const struct block_rows *r, int64_t first)
+                         const struct block_rows *r, int left)
     {
         const int tensors[STREAMS] = {SELSCAN_U, SELSCAN_DELTA, SELSCAN_Z};
-        const int left = left_of(&call->p, first);
 #pragma unroll
         for (int stream = 0; stream < STREAMS; stream++)
             if (stream != STREAM_Z || call->p.gate) /* cost only: else it is not read */
-                in[stream] = fetch<Shape>(call->tensor[tensors[stream]], unit_at(s, first),
+                in[stream] = fetch<Shape>(call->tensor[tensors[stream]], in_at,
                                           LAST ? s->channel : s->step, unit_left(r, left));
+        in_at += SPAN * s->step;
 #pragma unroll
         for (int i = 0; i < STATE_UNITS; i++) {
             const int n = state_begin(i), t = state_step(i);
-            const int64_t at = states_at + (first + t) * s->state_step + n * s->state;
+            const int64_t at =
+                states_at + (t - state_step(0)) * s->state_step + (n - state_begin(0)) * s->state;
             const int there =
                 LAST ? (t < left ? (int)call->p.state - n : 0) : (n < call->p.state ? left - t : 0);
 #pragma unroll
@@ -189,6 +194,7 @@ struct loader {
                 states[kind][i] = fetch<Shape>(call->tensor[kind ? SELSCAN_C : SELSCAN_B], at,
                                                LAST ? s->state : s->state_step, there);
         }
+        states_at += SPAN * s->state_step;
     }
 
     /* Puts what was loaded where all threads, or those of its row, find it. */
@@ -228,30 +234,24 @@ struct loader {
             floats_of<Shape>(in[stream], to);
     }
 
-    /* Writes out in these steps of the span from `first` on: with channel_last what other warps
-     * finish, when all are done with the span. */
+    /* Writes the next span of out, of which `left` steps are there, in the thread's own steps; with
+     * channel_last what all warps have left of it. */
     __device__ void write(const struct selscan_call *call, const struct strides *s,
-                          const struct block_rows *r, int64_t first, const float out[QUAD]) const
+                          const struct block_rows *r, int left, const float out[QUAD])
     {
-        store<Shape>(call->tensor[SELSCAN_OUT], unit_at(s, first), LAST ? s->channel : s->step,
-                     unit_left(r, left_of(&call->p, first)), out);
+        store<Shape>(call->tensor[SELSCAN_OUT], out_at, LAST ? s->channel : s->step,
+                     unit_left(r, left), out);
+        out_at += SPAN * s->step;
     }
     __device__ void write_turned(const struct selscan_call *call, const struct strides *s,
-                                 const struct block_rows *r, int64_t first, const Shape *shared,
-                                 int stage) const
+                                 const struct block_rows *r, int left, const Shape *shared,
+                                 int stage)
     {
         float four[QUAD];
 #pragma unroll
         for (int j = 0; j < QUAD; j++)
             four[j] = shared->turned.y[stage][unit_row() + j][unit_step()];
-        write(call, s, r, first, four);
-    }
-
-    /* How many steps from `first` on there are. */
-    static __device__ int left_of(const struct selscan *p, int64_t first)
-    {
-        const int64_t left = p->length - first;
-        return left < SPAN ? (int)left : (int)SPAN;
+        write(call, s, r, left, four);
     }
 
   private:
@@ -263,10 +263,6 @@ struct loader {
     static __device__ int unit_step(void)
     {
         return LAST ? (int)threadIdx.x / (ROWS / QUAD) : lane_of() * QUAD;
-    }
-    __device__ int64_t unit_at(const struct strides *s, int64_t first) const
-    {
-        return in_at + (first + unit_step()) * s->step + unit_row() * s->channel;
     }
     static __device__ int unit_left(const struct block_rows *r, int left)
     {
