@@ -58,6 +58,7 @@ static inline __device__ T *cluster_at(T *mine, unsigned rank AND_HERE)
 #ifdef __CUDACC__
 static inline __device__ void cluster_arrive(void)
 {
+    __syncwarp(); /* the instruction is for all lanes at once */
     if constexpr (DEVICE_ARCH >= 900)
         asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
 }
