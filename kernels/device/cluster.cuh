@@ -1,7 +1,7 @@
 /* Clusters: neighbouring blocks that run at once and reach each other's shared memory.
  *
- * Sizes      1 to 8 blocks; up to CLUSTER_MAX where cluster_fits() says so. Below compute
- * capability 9.0 each block is a cluster of its own, whatever is asked for: ask cluster_size().
+ * Sizes      1 to 8 blocks; up to CLUSTER_MAX where cluster_fits() says so. Below capability 9.0
+ *            each block is a cluster of its own, whatever is asked for: ask cluster_size().
  * Order      cluster_arrive() and cluster_wait() are the two halves of a barrier of all threads of
  *            all blocks, by whole warps: what threads did before they arrived, to any block's
  *            memory, is visible to who has waited. Of a block's own threads, too.
@@ -141,7 +141,7 @@ static inline int cluster_fits(Kernel kernel, int cluster, int threads, size_t s
     (void)kernel;
     (void)threads;
     (void)shared_bytes;
-    return cluster < simt::CLUSTER_MAX ? cluster : (int)simt::CLUSTER_MAX;
+    return cluster;
 #endif
 }
 
@@ -150,11 +150,11 @@ static inline int launch_cluster_named(const char *call, void (*kernel)(Paramete
                                        int64_t blocks, int threads, size_t shared_bytes,
                                        void *stream, Arguments... arguments)
 {
-#ifdef __CUDACC__
     if (cluster == 1)
         return launch_named(call, kernel, blocks, threads, shared_bytes, stream, arguments...);
     if (blocks < 1 || blocks > INT32_MAX)
         return cudaErrorInvalidConfiguration;
+#ifdef __CUDACC__
     cudaLaunchAttribute attribute = {};
     cudaLaunchConfig_t config = {};
     const cudaError_t error =
@@ -163,8 +163,6 @@ static inline int launch_cluster_named(const char *call, void (*kernel)(Paramete
     return error ? error : cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
 #else
     (void)stream;
-    if (blocks < 1 || blocks > INT32_MAX)
-        return cudaErrorInvalidConfiguration;
     auto body = [&] { kernel(arguments...); };
     return simt::run(
         call, {(unsigned)blocks, 1, 1}, {(unsigned)threads, 1, 1}, shared_bytes,

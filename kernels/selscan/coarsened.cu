@@ -2,20 +2,22 @@
  *
  * Computes   out and final of reference/selscan.h, in fp32.
  * Accepts    state <= 16; every other option.
- * Layout     block = 8 channels of one batch and group, one a warp, from the first step to the last
- *            in spans of 128. Of a span a lane has 16 steps in a row, of 4 of the 16 states; 4
- * lanes share a run, and each of them makes delta' and out of four of its steps. Algorithm  a lane
- * goes through its steps from zero, and keeps decays and x*B. One lane a state goes through the
- * runs, from what was before the span, and another one from zero: with that and the decay of the
- * span, in two parts, the state is put right behind it. Then each lane goes through its steps again
- * from what they begin with, without a further exponential, and adds up C*h. B and C are shared by
- * the block; the next span is on its way from memory meanwhile; one barrier a span. Cost bytes: B
- * and C again for every further 8 channels. Instructions: 10 an update of a state, of which one is
- * an exponential, all independent but for runs of four sums. Time is not cut: fewer channels than 8
- * a multiprocessor leave some of a GPU empty. Error      decays of steps and runs by ex2, to 2 ulp:
- * 3e-6 within a span if all were off to the same side; on simt, whose ex2 is exact, 7.0e-7 in
- * quick. Source     written from the definition; thread coarsening: Merrill and Grimshaw, Parallel
- * scan for stream architectures, University of Virginia CS2009-14.
+ * Layout     block = 8 channels of one batch and group, one a warp, from the first step to the
+ *            last in spans of 128. Of a span a lane has 16 steps in a row, of 4 of the 16 states;
+ *            4 lanes share a run, and each of them makes delta' and out of four of its steps.
+ * Algorithm  a lane goes through its steps from zero, and keeps decays and x*B. One lane a state
+ *            goes through the runs, from what was before the span, and another one from zero: with
+ *            that and the decay of the span, in two parts, the state is put right behind it. Then
+ *            each lane goes through its steps again from what they begin with, without a further
+ *            exponential, and adds up C*h. B and C are shared by the block; the next span is on
+ *            its way from memory meanwhile; one barrier a span.
+ * Cost       bytes: B and C again for every further 8 channels. Instructions: 12 an update of a
+ *            state, of which one is an exponential, all independent but for runs of four sums.
+ *            Time is not cut: fewer channels than 8 a multiprocessor leave some of a GPU empty.
+ * Error      decays of steps and runs by ex2, to 2 ulp: 3e-6 within a span if all were off to the
+ *            same side; on simt, whose ex2 is exact, 3.2e-7 in quick.
+ * Source     written from the definition; thread coarsening: Merrill and Grimshaw, Parallel scan
+ *            for stream architectures, University of Virginia CS2009-14.
  */
 #include "coarsened.cuh"
 

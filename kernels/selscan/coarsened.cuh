@@ -2,10 +2,10 @@
  *
  * Units      A thread loads and stores by four neighbours in memory, a word where alignment allows.
  *            Of B and C: steps of a state, or with channel_last states of a step. Of a channel:
- * four steps, by the warp that walks it and in registers all along; with channel_last four channels
- * of a step, which change hands in shared memory. Banks      Rows of steps are PITCH apart: what
- * the lanes of a warp read at once, four steps of two runs and four states, lies in different
- * banks.
+ *            four steps, by the warp that walks it and in registers all along; with channel_last
+ *            four channels of a step, which change hands in shared memory.
+ * Banks      Rows of steps are PITCH apart: what the lanes of a warp read at once, four steps of
+ *            two runs and four states, lies in different banks.
  */
 #ifndef SSMBENCH_SELSCAN_COARSENED_CUH
 #define SSMBENCH_SELSCAN_COARSENED_CUH

@@ -190,8 +190,24 @@ static inline __device__ void walk(const struct selscan_call *call, const struct
         }
 }
 
-/* What the block's steps reach from zero, of the fours from `first` on, and the decays over them.
- */
+/* Copies the steps from `first` on, and takes them from states of zero: walk(), for all warps. */
+template <typename Shared>
+static inline __device__ void walk_chunk(const struct selscan_call *call, const struct strides *s,
+                                         const struct chunk_place *place, int64_t first, int64_t at,
+                                         int left, struct chunk_shared<Shared> *shared,
+                                         float y[TILES][2][4], float reach[TILES][2][4])
+{
+    float A[HELD];
+    copy_all(call, s, place, first, at, &shared->blocks);
+    load_A(call, &place->r, A);
+    copy_async_wait<0>();
+    __syncthreads(); /* all that the block reads is there */
+    make_G(shared);
+    walk(call, &place->r, left, A, shared, y, reach);
+    __syncthreads(); /* what all warps reach is there */
+}
+
+/* What the block's steps reach from zero, of the fours from `first` on, and their decays. */
 template <typename Shared>
 static inline __device__ void fold(const struct chunk_shared<Shared> *shared, int first,
                                    float reached[EACH][4], struct decay decay[2])

@@ -124,14 +124,8 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
         const int64_t first = (int64_t)chunk * SPAN, own = first + turn_of() * STEPS;
         const int64_t at = begin + own * s.step;
         const int left = left_at(p, own);
-        float A[HELD], y[TILES][2][4] = {}, reach[TILES][2][4], h[EACH][4], owns[EACH][4];
-        copy_all(&call, &s, &place, first, at, &shared->chunk.blocks);
-        load_A(&call, r, A);
-        copy_async_wait<0>();
-        __syncthreads(); /* all that the block reads is there */
-        make_G(&shared->chunk);
-        walk(&call, r, left, A, &shared->chunk, y, reach);
-        __syncthreads(); /* what all warps reach is there */
+        float y[TILES][2][4] = {}, reach[TILES][2][4], h[EACH][4], owns[EACH][4];
+        walk_chunk(&call, &s, &place, first, at, left, &shared->chunk, y, reach);
         tell(shared);
         pass_on(shared, owns);
 #pragma unroll

@@ -96,14 +96,8 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
     const int64_t own = (int64_t)chunk * SPAN + turn_of() * STEPS;
     const int64_t at = selscan_at(p, r->b, r->channel, selscan_time(p, 0)) + own * s.step;
     const int left = left_at(p, own);
-    float A[HELD], y[TILES][2][4] = {}, reach[TILES][2][4];
-    copy_all(&call, &s, &place, (int64_t)chunk * SPAN, at, &shared->chunk.blocks);
-    load_A(&call, r, A);
-    copy_async_wait<0>();
-    __syncthreads(); /* all that the block reads is there */
-    make_G(&shared->chunk);
-    walk(&call, r, left, A, &shared->chunk, y, reach);
-    __syncthreads(); /* what all warps reach is there */
+    float y[TILES][2][4] = {}, reach[TILES][2][4];
+    walk_chunk(&call, &s, &place, (int64_t)chunk * SPAN, at, left, &shared->chunk, y, reach);
     join(&call, &w, &place.all, chunk, tile, shared);
     __syncthreads(); /* what all warps begin with is there */
     give_all(&call, &s, r, at, left, &shared->chunk, y, reach);
