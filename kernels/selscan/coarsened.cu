@@ -2,7 +2,7 @@
  *
  * Computes   out and final of reference/selscan.h, in fp32.
  * Accepts    state <= 16; every other option.
- * Layout     block = 8 channels of one batch and group, one a warp, from the first step to the
+ * Layout     block = 4 channels of one batch and group, one a warp, from the first step to the
  *            last in spans of 128. Of a span a lane has 16 steps in a row, of 4 of the 16 states;
  *            4 lanes share a run, and each of them makes delta' and out of four of its steps.
  * Algorithm  a lane goes through its steps from zero, and keeps decays and x*B. One lane a state
@@ -11,7 +11,7 @@
  *            each lane goes through its steps again from what they begin with, without a further
  *            exponential, and adds up C*h. B and C are shared by the block; the next span is on
  *            its way from memory meanwhile; one barrier a span.
- * Cost       bytes: B and C again for every further 8 channels. Instructions: 12 an update of a
+ * Cost       bytes: B and C again for every further 4 channels. Instructions: 12 an update of a
  *            state, of which one is an exponential, all independent but for runs of four sums.
  *            Time is not cut: fewer channels than 8 a multiprocessor leave some of a GPU empty.
  * Error      decays of steps and runs by ex2, to 2 ulp: 3e-6 within a span if all were off to the
@@ -22,6 +22,8 @@
 #include "coarsened.cuh"
 
 #include "decay.cuh"
+#include "softplus.cuh"
+#include "words.cuh"
 
 /* The states of a warp's row: A of those that the lane goes through steps with, times log2(e); of
  * the one that it goes through runs with, A and the state before the span. */
@@ -58,9 +60,15 @@ static inline __device__ void prepare(const struct selscan *p, float bias, int l
 {
     float x[QUAD];
 #pragma unroll
+    for (int i = 0; i < QUAD; i++)
+        delta[i] += bias;
+    if (p->softplus)
+#pragma unroll
+        for (int i = 0; i < QUAD; i++)
+            delta[i] = softplus_ex2(delta[i]);
+#pragma unroll
     for (int i = 0; i < QUAD; i++) {
-        const float raw = delta[i] + bias;
-        delta[i] = lane_of() * QUAD + i >= left ? 0 : p->softplus ? softplus(raw) : raw;
+        delta[i] = lane_of() * QUAD + i < left ? delta[i] : 0.0f;
         x[i] = delta[i] * u[i];
     }
     write_four(&shared->delta[row_of()][lane_of() * QUAD], delta);
@@ -228,21 +236,6 @@ static __global__ void __launch_bounds__(THREADS, RESIDENT)
     }
     if (row_of() < r.rows && lane_of() < p->state)
         selscan_final(&call, r.b * p->channels + r.channel + row_of(), lane_of(), w.h);
-}
-
-/* Whether each four neighbours in memory that the problem has lie together in a word. */
-template <enum dtype DTYPE>
-static bool words_fit(const struct selscan_call *call)
-{
-    const struct selscan *p = &call->p;
-    bool fit = p->layout == CHANNEL_LAST
-                   ? p->channels / p->groups % QUAD == 0 && p->state % QUAD == 0
-                   : p->length % QUAD == 0 && !p->reverse;
-    for (const int tensor :
-         {SELSCAN_U, SELSCAN_DELTA, SELSCAN_Z, SELSCAN_OUT, SELSCAN_B, SELSCAN_C})
-        fit = fit && vector_phase<DTYPE>(call->tensor[tensor], 0) % QUAD ==
-                         0; /* GPU only: unaligned_test.c looks at it */
-    return fit;
 }
 
 template <typename Shape>

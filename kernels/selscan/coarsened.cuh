@@ -15,10 +15,10 @@
 
 /* Knobs: channels of a block, one a warp; blocks that a multiprocessor shall hold. */
 #ifndef COARSENED_ROWS
-#define COARSENED_ROWS 8
+#define COARSENED_ROWS 4
 #endif
 #ifndef COARSENED_RESIDENT
-#define COARSENED_RESIDENT 1
+#define COARSENED_RESIDENT 2
 #endif
 
 enum {

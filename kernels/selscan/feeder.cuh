@@ -9,16 +9,9 @@
 #ifndef SSMBENCH_SELSCAN_FEEDER_CUH
 #define SSMBENCH_SELSCAN_FEEDER_CUH
 
+#include "../device/ahead.cuh"
+#include "softplus.cuh"
 #include "spans.cuh"
-
-/* log(1 + exp(x)) to 4e-7 of it: max(x, 0) + log1p(e), and log1p(e) = 2*artanh(e/(2 + e)), by a
- * polynomial interpolated in Chebyshev's points. */
-static inline __device__ float softplus_ex2(float x)
-{
-    const float e = ex2(-LOG2_E * fabsf(x)), s = e * rcp(2.0f + e), z = s * s;
-    const float series = fmaf(fmaf(fmaf(0.34203619f, z, 0.39593187f), z, 0.66675848f), z, 2.0f);
-    return fmaf(s, series, fmaxf(x, 0.0f));
-}
 
 /* out of a step, before it is rounded. */
 template <bool GATE>
@@ -89,10 +82,10 @@ struct feeder {
 #pragma unroll
         for (int turn = 0; turn < ROW_TURNS; turn++) {
             const int64_t index = row_index(turn, at);
-            u[KEEP][turn] = fetch(call->tensor[SELSCAN_U], index);
-            delta[turn] = fetch(call->tensor[SELSCAN_DELTA], index);
+            u[KEEP][turn] = fetch_row(call->tensor[SELSCAN_U], index);
+            delta[turn] = fetch_row(call->tensor[SELSCAN_DELTA], index);
             if (gate)
-                z[KEEP][turn] = fetch(call->tensor[SELSCAN_Z], index);
+                z[KEEP][turn] = fetch_row(call->tensor[SELSCAN_Z], index);
         }
 #pragma unroll
         for (int turn = 0; turn < STATE_TURNS; turn++)
@@ -224,6 +217,14 @@ struct feeder {
             return vector_load<DTYPE, QUAD>(array, index);
         else
             return vector_element<DTYPE>(array, index);
+    }
+    /* Of a row, whose next steps are loaded soon. */
+    static __device__ unit fetch_row(const void *array, int64_t index)
+    {
+        if constexpr (Shape::WORDS && !LAST && DTYPE == DTYPE_F32)
+            return load_with_neighbours(array, index);
+        else
+            return fetch(array, index);
     }
     static __device__ void spread(unit from, float to[])
     {

@@ -20,6 +20,7 @@
 #include "scalar_lanes.cuh" /* first, as tile.cuh has to be */
 
 #include "decay.cuh"
+#include "words.cuh"
 
 /* The elements of a span that a thread prepares: a warp has steps of a row. */
 static inline __device__ int prepared_row(int i)
@@ -320,19 +321,6 @@ static __global__ void __launch_bounds__(THREADS, Shape::RESIDENT)
                 selscan_final(&call, d, walked_state<Shape>(k), states.h[k]);
 }
 
-/* Whether each four neighbours in memory that the problem has lie together in a word. */
-static bool words_fit(const struct selscan_call *call)
-{
-    const struct selscan *p = &call->p;
-    const int64_t states = p->layout == CHANNEL_LAST ? p->state : 0;
-    uintptr_t bits = 0;
-    for (const int tensor : {SELSCAN_U, SELSCAN_DELTA, SELSCAN_Z, SELSCAN_B, SELSCAN_C})
-        bits |= (uintptr_t)call->tensor[tensor]; /* GPU only: unaligned_test.c looks at it */
-    return bits % 16 == 0 && states % QUAD == 0 &&
-           (p->layout == CHANNEL_LAST ? p->channels / p->groups % QUAD == 0
-                                      : p->length % QUAD == 0 && !p->reverse);
-}
-
 template <int HELD, int SHARE, bool LAST, bool WORDS>
 static int run_shape(const struct selscan_call &call, void *stream)
 {
@@ -344,7 +332,7 @@ static int run_shape(const struct selscan_call &call, void *stream)
 template <int HELD, int SHARE>
 static int run_share(const struct selscan_call &call, void *stream)
 {
-    const bool words = words_fit(&call);
+    const bool words = words_fit<DTYPE_F32>(&call);
     if (call.p.layout == CHANNEL_LAST)
         return words ? run_shape<HELD, SHARE, true, true>(call, stream)
                      : run_shape<HELD, SHARE, true, false>(call, stream);

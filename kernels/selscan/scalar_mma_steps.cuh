@@ -13,21 +13,12 @@
 #define SSMBENCH_SELSCAN_SCALAR_MMA_STEPS_CUH
 
 #include "scalar_mma_products.cuh"
+#include "softplus.cuh"
 
 /* x and the decay of a channel in the thread's four steps. */
 struct steps {
     float x[4], a[4];
 };
-
-/* log(1 + exp(x)), by the series of atanh at e/(2 + e), e = exp(-|x|), whose remainder is below
- * 1e-8 of it: 2^-22 + |x|*2^-23 of it. */
-static inline __device__ float softplus_ex2(float x)
-{
-    const float e = ex2(-1.44269504f * fabsf(x)), s = e * rcp(2.0f + e), t = s * s;
-    float series = fmaf(fmaf(t, 2.0f / 13, 2.0f / 11), t, 2.0f / 9);
-    series = fmaf(fmaf(fmaf(series, t, 2.0f / 7), t, 2.0f / 5), t, 2.0f / 3);
-    return fmaf(series * t, s, 2.0f * s) + (x > 0 ? x : 0.0f);
-}
 
 /* Turns delta of the thread's steps and channels into delta'. */
 static inline __device__ void adjust_delta(const struct selscan_call *call,

@@ -28,6 +28,7 @@
 #include "../device/follow.cuh"
 #include "decay.cuh"
 #include "feeder.cuh"
+#include "words.cuh"
 
 #ifndef TILED_RESIDENT
 #define TILED_RESIDENT 2 /* blocks of a multiprocessor */
@@ -293,21 +294,6 @@ static int run_shape(const struct selscan_call &call, void *memory, void *stream
                               g, row_blocks);
     return launch_follow((walk<true, Shape>), row_blocks * g.count, THREADS, sizeof(Shape), stream,
                          call, g, row_blocks);
-}
-
-/* Whether each four neighbours in memory that the problem has lie together in a word. */
-template <enum dtype DTYPE>
-static bool words_fit(const struct selscan_call *call)
-{
-    const struct selscan *p = &call->p;
-    bool fit = p->layout == CHANNEL_LAST
-                   ? p->channels / p->groups % QUAD == 0 && p->state % QUAD == 0
-                   : p->length % QUAD == 0 && !p->reverse;
-    for (const int tensor :
-         {SELSCAN_U, SELSCAN_DELTA, SELSCAN_Z, SELSCAN_OUT, SELSCAN_B, SELSCAN_C})
-        fit = fit && vector_phase<DTYPE>(call->tensor[tensor], 0) % QUAD ==
-                         0; /* GPU only: unaligned_test.c looks at it */
-    return fit;
 }
 
 template <enum dtype DTYPE, int LANES, bool LAST>
