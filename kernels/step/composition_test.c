@@ -1,6 +1,6 @@
 /* The chain of a step, of stubs that write down when they are called: every layer is there, each
  * path in both directions, and backward undoes forward's order. */
-#include "wall.h"
+#include "beside.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -154,6 +154,30 @@ Test(step, stops_at_the_first_error)
         cr_assert(eq(int, calls, fail_at + 1));
     }
     fail_at = -1;
+}
+
+static int data_error;
+static int make_data(const void *problem, void *const tensor[], void *workspace, void *stream)
+{
+    (void)problem;
+    (void)tensor;
+    (void)workspace;
+    (void)stream;
+    return data_error;
+}
+
+Test(step, tells_the_error_of_what_ran_beside)
+{
+    const struct variant audio = {.run = make_data};
+    const struct composition c = {{&CONV, &SCAN, &SCAN_BACK, &CONV_BACK, &LOSS, &audio}};
+    void *tensor[STEP_TENSORS] = {NULL};
+    const struct step_run run = {&PROBLEM, &c,  tensor, step_memory_of(&PROBLEM, &c, memory),
+                                 NULL,     NULL};
+    struct beside beside;
+    for (data_error = 9; data_error >= 0; data_error -= 9) {
+        cr_assert(eq(int, beside_begin(&beside, &run, NULL), 0));
+        cr_assert(eq(int, beside_end(&beside), data_error));
+    }
 }
 
 Test(step, says_what_a_part_does_not_accept)
