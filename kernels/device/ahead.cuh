@@ -1,8 +1,8 @@
 /* Loads of words that have the second-level cache fetch what lies around them.
  *
  * Use        Threads that read few neighbouring bytes at a time and those behind them soon after:
- *            some steps of each of many channels. Of 64 bytes each time waits for DRAM; so it is
- *            one in four.
+ *            some steps of each of many channels. 64 bytes at a time, each waits for DRAM; with
+ *            their neighbours one of four does.
  * Needs      As vector_load(): a word that lies on a boundary of its own size.
  * Source     PTX ISA, "ld", .level::prefetch_size; a hint: it changes nothing that is loaded.
  */

@@ -21,7 +21,7 @@
  *            and an exponential more, but for what is forgotten.
  * Error      f32 1.3e-6 at worst on an H100, 7.7e-7 on simt, whose ex2 is exact; 4e-6 if each decay
  *            were off by 2 ulp to the same side.
- * Source     written from the definition; log1p by the series of artanh.
+ * Source     written from the definition.
  */
 #include "tile.cuh" /* first: it has a variable of a name that cuda_fp16.h takes */
 
